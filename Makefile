@@ -1,0 +1,54 @@
+# `make repro` and `make test` need Python 3.11 or 3.12, git and make, and set up all else.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Nothing phones home, and a training prints its own lines only.
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export ACCELERATE_LOG_LEVEL := error
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro ui test lint check format bench report
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+setup: $(BIN)/.ready ## Create the environment (.venv) from requirements.lock
+
+$(BIN)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
+	  { echo "capnet needs Python 3.11 or 3.12; name one: make PYTHON=/path/to/python3.12 ..."; exit 1; }
+	@test -d .venv || $(PYTHON) -m venv .venv
+	@echo "Installing the locked environment into .venv (a few minutes, about 5 GB)"
+	$(BIN)/python -m pip install --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+repro: setup ## Rebuild all results that are out of date, and log them to MLflow
+	$(BIN)/dvc repro
+	$(BIN)/python -m pipeline.track
+
+ui: setup ## Open the MLflow comparison of all runs
+	$(BIN)/python -m pipeline.track --ui
+
+test: setup ## Run all tests
+	$(BIN)/python -m pytest
+
+lint: setup ## Check format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint ## Lint, and the tests that take seconds
+	$(BIN)/python -m pytest -q -m "not slow and not distributed and not browser"
+
+format: setup ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## Measure against the oracle, plain sorting and the bare matrix product
+	$(BIN)/python -m bench.ranking
+
+report: setup ## Rebuild the report alone
+	$(BIN)/dvc repro report
