@@ -1,0 +1,84 @@
+"""The evaluation protocol by a full stable sort of every query's gallery (R28, A25)."""
+
+import math
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+JUNK_PID = -1
+
+
+class Ranked(TypedDict):
+    """What `rank_reference` returns; all scores are fractions."""
+
+    cmc: Array  # (max_rank,), cmc[0] = rank-1
+    mean_ap: float
+    mean_inp: float
+    num_valid_queries: int
+    average_precision: Array  # (Q,), nan for a query without a match
+    first_match_rank: NDArray[np.int64]  # (Q,), 0 = the best place, -1 without a match
+    ties_touching_match: int
+
+
+def rank_reference(
+    distance: ArrayLike,
+    query_pids: Sequence[int],
+    gallery_pids: Sequence[int],
+    query_camids: Sequence[int],
+    gallery_camids: Sequence[int],
+    max_rank: int = 50,
+) -> Ranked:
+    """CMC, mAP and mINP of a distance matrix (Q, G), ties decided by gallery order (A25).
+
+    Left out of a query's list: junk (pid -1) and items of the query's own pid and camera. A query
+    whose list then holds no match is invalid and enters no mean; with no valid query the means are
+    nan. AP is the mean, over the matches, of the precision at the match's place; INP is the number
+    of matches over the place of the last one. The CMC goes on at its last value past the end of the
+    gallery. ties_touching_match counts the matches (over all queries) whose distance is exactly
+    that of another item of the same list, match or not.
+    """
+    distance = np.asarray(distance, dtype=np.float64)
+    queries = len(query_pids)
+    average_precision = np.full(queries, math.nan)
+    inverse_penalty = np.full(queries, math.nan)
+    first_match_rank = np.full(queries, -1, dtype=np.int64)
+    ties = 0
+    for q in range(queries):
+        kept = [
+            g
+            for g in range(len(gallery_pids))
+            if gallery_pids[g] != JUNK_PID
+            and not (gallery_pids[g] == query_pids[q] and gallery_camids[g] == query_camids[q])
+        ]
+        ranked = sorted(kept, key=lambda g: distance[q, g])
+        places = [i for i, g in enumerate(ranked) if gallery_pids[g] == query_pids[q]]
+        if not places:
+            continue
+        first_match_rank[q] = places[0]
+        precisions = [(found + 1) / (place + 1) for found, place in enumerate(places)]
+        average_precision[q] = sum(precisions) / len(places)
+        inverse_penalty[q] = len(places) / (places[-1] + 1)
+        for place in places:
+            same = [g for g in ranked if distance[q, g] == distance[q, ranked[place]]]
+            ties += len(same) > 1
+    valid = first_match_rank >= 0
+    cmc = [_mean(first_match_rank[valid] <= rank) for rank in range(max_rank)]
+    return {
+        "cmc": np.array(cmc),
+        "mean_ap": _mean(average_precision[valid]),
+        "mean_inp": _mean(inverse_penalty[valid]),
+        "num_valid_queries": int(valid.sum()),
+        "average_precision": average_precision,
+        "first_match_rank": first_match_rank,
+        "ties_touching_match": ties,
+    }
+
+
+def _mean(values: ArrayLike) -> float:
+    """The mean, or nan of nothing."""
+    values = np.asarray(values, dtype=np.float64)
+    return float(values.sum() / len(values)) if len(values) else math.nan
