@@ -1,0 +1,94 @@
+"""From a trained network and a test set to embeddings (A16, A29)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from capnet.config import Evaluate, Run
+from capnet.data.loader import default_workers, test_loader
+from capnet.data.transforms import test_transform
+from capnet.engine import checkpoint
+from capnet.engine.assemble import network_of
+from capnet.models.network import Network
+from capnet.records import Record, of_split
+
+
+class Trained(NamedTuple):
+    """A network as its training left it, and the run that made it."""
+
+    network: Network
+    run: Run
+    epoch: int
+    device: torch.device
+
+
+class Embedded(NamedTuple):
+    """Query (Q) and gallery (G) images, the folder of their paths, and an embedding of each."""
+
+    queries: list[Record]
+    candidates: list[Record]
+    root: Path
+    query: Tensor  # (Q, C) float32, on the CPU
+    gallery: Tensor  # (G, C)
+
+    def ids(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Query pids, gallery pids, query camids, gallery camids: each int64."""
+        return (
+            torch.tensor([record.pid for record in self.queries]),
+            torch.tensor([record.pid for record in self.candidates]),
+            torch.tensor([record.camid for record in self.queries]),
+            torch.tensor([record.camid for record in self.candidates]),
+        )
+
+
+def load_trained(path: Path, manifest_sha256: str) -> Trained:
+    """Load a network of `train` onto the GPU, where there is one.
+
+    Raises CheckpointError if it is unreadable or was trained on another manifest.
+    """
+    state = checkpoint.load(path)
+    identity = state["identity"]
+    if identity["manifest_sha256"] != manifest_sha256:
+        raise checkpoint.CheckpointError(
+            f"{path} was trained on another state of the data set; train again (`dvc repro`)"
+        )
+    run = Run.model_validate(identity["settings"])
+    network = network_of(run, len(state["network"]["classifier.weight"]), pretrained=False)
+    network.load_state_dict(state["network"])
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Trained(network.eval(), run, state["epoch"], device)
+
+
+def embed_test(
+    trained: Trained, records: Sequence[Record], root: Path, settings: Evaluate
+) -> Embedded:
+    """Embed the query and gallery images of a manifest; see `embed`."""
+    query, gallery = of_split(records, "query"), of_split(records, "gallery")
+    first, second = (embed(trained, part, root, settings) for part in (query, gallery))
+    return Embedded(query, gallery, root, first, second)
+
+
+@torch.inference_mode()
+def embed(trained: Trained, records: Sequence[Record], root: Path, settings: Evaluate) -> Tensor:
+    """Embeddings after the neck, of length 1 (A16): (N, C) float32 on the CPU, in order.
+
+    With `flip_average`, that of the sum of an image's and its mirror image's embedding.
+    """
+    transform = test_transform(trained.run.model.height, trained.run.model.width)
+    loader = test_loader(records, root, transform, settings.batch_size, default_workers())
+    parts = []
+    for images, _ in tqdm(loader, leave=False, disable=None, unit="batch"):
+        batch = images.to(trained.device, memory_format=torch.channels_last)
+        embedding = trained.network(batch)
+        if settings.flip_average:
+            embedding = F.normalize(embedding + trained.network(batch.flip(3)))
+        parts.append(embedding.float().cpu())
+    return torch.cat(parts)

@@ -1,0 +1,108 @@
+"""Material for Figs. 2 and 3: the same images and queries for every variant of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from capnet.config import Evaluate
+from capnet.data.loader import default_workers, test_loader
+from capnet.data.transforms import test_transform
+from capnet.engine.embed import Embedded, Trained
+from capnet.models.network import Maps
+from capnet.ops import localisation
+from capnet.ops.ranking import rank_lists
+from capnet.records import Record
+
+T = TypeVar("T")
+TOP = 10  # length of the paper's rank lists
+
+
+class RankLists(NamedTuple):
+    """Fig. 3: lists of some queries as plain values, and the mean wrong in the top 10 of all."""
+
+    shown: list[dict[str, Any]]
+    wrong_in_top10: float
+
+
+def rank_list_exhibit(embedded: Embedded, settings: Evaluate) -> RankLists:
+    """First ten of the gallery images that the protocol counts, for `gallery_lists` queries."""
+    distances, places = rank_lists(embedded.query, embedded.gallery, *embedded.ids(), top=TOP)
+    query_pids, gallery_pids, *_ = embedded.ids()
+    right = gallery_pids[places] == query_pids[:, None]
+    wrong = (~right & (places >= 0)).sum(1)
+    answerable = torch.isin(query_pids, gallery_pids)
+    shown = [
+        _plain(embedded.queries[row])
+        | {
+            "results": [
+                _plain(embedded.candidates[place])
+                | {"distance": float(distance), "right": bool(is_right)}
+                for place, distance, is_right in zip(
+                    places[row].tolist(), distances[row], right[row], strict=True
+                )
+                if place >= 0
+            ]
+        }
+        for row in evenly(range(len(embedded.queries)), settings.gallery_lists)
+    ]
+    return RankLists(shown, float(wrong[answerable].float().mean()))
+
+
+def maps_of(trained: Trained, records: Sequence[Record], root: Path, settings: Evaluate) -> Maps:
+    """Attention maps of images in order, each (N, h, w) float32 on the CPU."""
+    transform = test_transform(trained.run.model.height, trained.run.model.width)
+    loader = test_loader(records, root, transform, settings.batch_size, default_workers())
+    parts = [
+        trained.network.maps(images.to(trained.device, memory_format=torch.channels_last))
+        for images, _ in loader
+    ]
+    return Maps(*(torch.cat([getattr(p, name).cpu() for p in parts]) for name in Maps._fields))
+
+
+def overlay_exhibit(
+    maps: Maps, records: Sequence[Record], settings: Evaluate
+) -> dict[str, NDArray[Any]]:
+    """Fig. 2: the maps of `overlays` images, as arrays by name, with the images' paths."""
+    rows = evenly(range(len(records)), settings.overlays)
+    chosen = {name: getattr(maps, name)[rows].numpy() for name in Maps._fields}
+    return {"paths": np.array([records[row].path for row in rows]), **chosen}
+
+
+def localisation_scores(maps: Maps, masks: Tensor) -> dict[str, Any]:
+    """Fig. 2 in numbers, where the person is known: each map against masks (N, H, W) bool."""
+    size = (masks.shape[1], masks.shape[2])
+    result: dict[str, Any] = {"chance": float(masks.float().mean())}
+    for name in Maps._fields:
+        full = localisation.upsampled(getattr(maps, name), size)
+        result[name] = {
+            "pixel_ap": localisation.pixel_average_precision(full, masks),
+            "energy": float(localisation.energy_in_mask(full, masks).mean()),
+            "pointing": float(localisation.peak_in_mask(full, masks).float().mean()),
+        }
+    return result
+
+
+def read_masks(records: Sequence[Record], folder: Path) -> Tensor | None:
+    """Person masks (N, H, W) bool of drawn images, or None where a data set has none."""
+    if not folder.is_dir():
+        return None
+    files = (folder / Path(record.path).with_suffix(".png") for record in records)
+    return torch.stack([torch.from_numpy(np.array(Image.open(file)) > 0) for file in files])
+
+
+def evenly(items: Sequence[T], count: int) -> list[T]:
+    """Return `count` items spread evenly over a sequence, or all of them if it is shorter."""
+    step = max(len(items) / count, 1) if count else 1
+    return [items[int(i * step)] for i in range(min(count, len(items)))]
+
+
+def _plain(record: Record) -> dict[str, Any]:
+    return {"path": record.path, "pid": record.pid, "camid": record.camid}

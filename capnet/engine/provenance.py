@@ -1,0 +1,57 @@
+"""Where and with what a result came about."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import capnet
+
+
+def now() -> str:
+    """Return the time in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 (hex) of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def device_name(device: torch.device) -> str:
+    """Name a device in words, as a reader of a results table would."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes."""
+    names = ("torch", "torchvision", "accelerate", "numpy")
+    return {
+        "python": platform.python_version(),
+        "capnet": capnet.__version__,
+        **{n: version(n) for n in names},
+    }
+
+
+def git_state() -> dict[str, Any]:
+    """Commit, and whether code or params differ from it; None outside a repository."""
+    commit = _git("rev-parse", "HEAD")
+    changed = _git("status", "--porcelain", "--", "capnet", "pipeline", "params.yaml")
+    return {"commit": commit, "dirty": bool(changed) if commit else None}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()

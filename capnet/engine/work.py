@@ -1,0 +1,153 @@
+"""The work folder of an unfinished training: what it has reached, whole after every epoch.
+
+state.pt      weights, optimiser, history: what an interrupted training goes on from
+model.pt      the network after the last epoch; epoch_NNN.pt where `train.keep_every` asks for it
+history.csv   one row per epoch;  training.json  what was run, where, when, with what
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from capnet.config import Run
+from capnet.engine import checkpoint, provenance
+from capnet.errors import UserError
+from capnet.files import write_json, write_text
+
+Row = dict[str, float]
+
+
+class TrainingError(UserError):
+    """A training cannot go on; the message says why and what to do."""
+
+
+@dataclass
+class Progress:
+    """How far a training has come."""
+
+    history: list[Row] = field(default_factory=list)
+    started: str = field(default_factory=provenance.now)
+    seconds: float = 0.0
+    images: int = 0
+    resumed: int = 0
+
+    def add(self, row: Row, images: int, seconds: float) -> None:
+        """Append an epoch; TrainingError if one of its values is not finite."""
+        bad = [name for name, value in row.items() if not math.isfinite(value)]
+        if bad:
+            raise TrainingError(
+                f"epoch {len(self.history) + 1}: {', '.join(bad)} is not finite; lower "
+                "train.learning_rate or use train.precision bf16 or fp32. The state after the "
+                "epoch before is kept"
+            )
+        self.history.append(row)
+        self.images += images
+        self.seconds += seconds
+
+    def line(self, epochs: int) -> str:
+        """One readable line about the last epoch."""
+        row = self.history[-1]
+        left = self.seconds / len(self.history) * (epochs - len(self.history))
+        return (
+            f"epoch {len(self.history):>{len(str(epochs))}}/{epochs}  loss {row['loss']:.3f} "
+            f"(identity {row['identity_loss']:.3f}, triplet {row['triplet_loss']:.3f}, "
+            f"attention {row['attention_loss']:.3f})  accuracy {row['accuracy']:.1%}  "
+            f"lr {row['learning_rate']:.1e}  {self.images / self.seconds:.0f} images/s  "
+            f"{left // 60:.0f}:{left % 60:02.0f} left"
+        )
+
+
+@dataclass
+class WorkFolder:
+    """A folder, the run it works for, and the digests of the manifest and the code behind it."""
+
+    path: Path
+    run: Run
+    sources: dict[str, str]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that decides the result, as plain values."""
+        return {"settings": self.run.model_dump(), **self.sources}
+
+    def resume(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any | None
+    ) -> Progress:
+        """Put back what an interrupted training had reached; CheckpointError if it was another."""
+        state = checkpoint.resume(self.path / "state.pt", self.identity)
+        if state is None:
+            return Progress()
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        if scaler is not None:
+            scaler.load_state_dict(state["scaler"])
+        progress = Progress(**state["progress"])
+        progress.resumed += 1
+        return progress
+
+    def save(
+        self,
+        progress: Progress,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        scaler: Any | None,
+    ) -> None:
+        """Write the state after an epoch and what others read of it; each file is atomic."""
+        trained = self._trained(progress, network)
+        state = {
+            "optimizer": optimizer.state_dict(),
+            "scaler": scaler.state_dict() if scaler is not None else None,
+            "progress": asdict(progress),
+        }
+        every, epoch = self.run.train.keep_every, len(progress.history)
+        if every and epoch % every == 0:
+            checkpoint.save(self.path / f"epoch_{epoch:03d}.pt", trained)
+        write_text(self.path / "history.csv", _csv(progress.history))
+        checkpoint.save(self.path / "state.pt", trained | state)
+
+    def finish(
+        self, progress: Progress, network: nn.Module, device: torch.device, **facts: Any
+    ) -> None:
+        """Write model.pt, and training.json: what was run, on what, when."""
+        checkpoint.save(self.path / "model.pt", self._trained(progress, network))
+        settings = self.run.model_dump()
+        content = {
+            **{name: settings.pop(name) for name in ("dataset", "variant", "seed", "form")},
+            "settings": settings,
+            "fingerprint": checkpoint.fingerprint(self.identity),
+            **self.sources,
+            "started": progress.started,
+            "finished": provenance.now(),
+            "seconds": round(progress.seconds, 1),
+            "images_per_second": round(progress.images / max(progress.seconds, 1e-9), 1),
+            "resumed": progress.resumed,
+            "device": provenance.device_name(device),
+            "precision": self.run.train.precision,
+            "versions": provenance.versions(),
+            "git": provenance.git_state(),
+            **facts,
+        }
+        write_json(self.path / "training.json", content)
+
+    def _trained(self, progress: Progress, network: nn.Module) -> dict[str, Any]:
+        return {
+            "network": {name: value.cpu() for name, value in network.state_dict().items()},
+            "identity": self.identity,
+            "epoch": len(progress.history),
+        }
+
+
+def _csv(history: list[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, history[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return text.getvalue()

@@ -1,0 +1,43 @@
+"""Train one cell of the grid: `accelerate launch -m pipeline.train <dataset> <variant> <seed>`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from capnet import config
+from capnet.engine import checkpoint, provenance
+from capnet.engine.train import train
+from capnet.engine.work import WorkFolder
+from capnet.files import copy
+from capnet.records import of_split, read_manifest
+from pipeline import paths
+from pipeline.stage import cell, is_main_process, stage
+
+
+def main() -> None:
+    """Train in models/work/<key>; what is finished moves to its place, then the folder goes."""
+    dataset, variant, seed = cell()
+    params = config.load(paths.PARAMS)
+    key = paths.run_key(dataset, variant, seed)
+    run = params.run(dataset, variant, seed)
+    records = of_split(read_manifest(paths.manifest(dataset)), "train")
+    sources = {
+        "manifest_sha256": provenance.digest(paths.manifest(dataset)),
+        "code_sha256": provenance.digest(paths.LOCKS / "train.txt"),
+    }
+    work = WorkFolder(paths.work(key), run, sources)
+    if not is_main_process():
+        train(run, records, Path(params.dataset(dataset).root), work)
+        return
+    with checkpoint.exclusive(work.path):
+        train(run, records, Path(params.dataset(dataset).root), work)
+        for file in [work.path / "model.pt", *sorted(work.path.glob("epoch_*.pt"))]:
+            copy(file, paths.model(key) / file.name)
+        for name in ("history.csv", "training.json"):
+            copy(work.path / name, paths.results(key) / name)
+        shutil.rmtree(work.path)
+
+
+if __name__ == "__main__":
+    stage(main)
