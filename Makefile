@@ -27,7 +27,7 @@ $(BIN)/.ready: requirements.lock pyproject.toml
 
 repro: setup ## Rebuild all results that are out of date, and log them to MLflow
 	$(BIN)/dvc repro
-	$(BIN)/python -m pipeline.track
+	$(BIN)/python -m pipeline.track --best-effort
 
 ui: setup ## Open the MLflow comparison of all runs
 	$(BIN)/python -m pipeline.track --ui

@@ -15,7 +15,7 @@ from pathlib import Path
 from capnet import config
 from capnet.files import write_text
 from pipeline import paths
-from pipeline.stage import stage
+from pipeline.stage import no_argument, stage
 
 STAGES = ("prepare", "train", "evaluate", "report")
 PACKAGES = ("capnet", "pipeline")
@@ -23,6 +23,7 @@ PACKAGES = ("capnet", "pipeline")
 
 def main() -> None:
     """Write one file per stage; a mistake in params.yaml ends here, before anything else runs."""
+    no_argument()
     config.load(paths.PARAMS)
     for name in STAGES:
         lines = [

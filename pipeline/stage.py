@@ -22,6 +22,12 @@ def stage(main: Callable[[], None]) -> None:
         sys.exit(f"{os.environ.get('DVC_STAGE', sys.argv[0])}: error: {error}")
 
 
+def no_argument() -> None:
+    """Refuse arguments where a stage has none."""
+    if len(sys.argv) != 1:
+        raise ValueError(f"expected: no argument; got {sys.argv[1:]}")
+
+
 def dataset_argument() -> str:
     """Return the stage's one argument, a data set's name."""
     if len(sys.argv) != 2:

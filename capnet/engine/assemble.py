@@ -1,7 +1,7 @@
 """The network that a run's settings describe."""
 
-from capnet.config import Run
 from capnet.models.network import Network
+from capnet.settings import Run
 
 
 def network_of(run: Run, identities: int, *, pretrained: bool) -> Network:

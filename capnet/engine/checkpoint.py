@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -43,8 +44,10 @@ def fingerprint(identity: dict[str, Any]) -> str:
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a state of tensors and plain values, atomically; OSError if the disk is full."""
+    content = io.BytesIO()  # torch reports a full disk as a RuntimeError about file positions
+    torch.save(state, content)
     with replacing(path) as temporary:
-        torch.save(state, temporary)
+        temporary.write_bytes(content.getbuffer())
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -55,7 +58,7 @@ def load(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: not found; train first (`dvc repro train`)") from None
     except Exception as error:
         raise CheckpointError(
-            f"{path}: not a readable checkpoint ({error}); remove it and train again"
+            f"{path}: not a readable checkpoint ({type(error).__name__}); remove it and train again"
         ) from error
     return state
 

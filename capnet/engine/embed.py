@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from capnet.config import Evaluate, Run
 from capnet.data.loader import default_workers, test_loader
 from capnet.data.transforms import test_transform
 from capnet.engine import checkpoint
 from capnet.engine.assemble import network_of
 from capnet.models.network import Network
 from capnet.records import Record, of_split
+from capnet.settings import Evaluate, Run
 
 
 class Trained(NamedTuple):
@@ -26,6 +26,7 @@ class Trained(NamedTuple):
     network: Network
     run: Run
     epoch: int
+    fingerprint: str  # of the training: settings, manifest, code
     device: torch.device
 
 
@@ -64,7 +65,8 @@ def load_trained(path: Path, manifest_sha256: str) -> Trained:
     network.load_state_dict(state["network"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Trained(network.eval(), run, state["epoch"], device)
+    fingerprint = checkpoint.fingerprint(identity)
+    return Trained(network.eval(), run, state["epoch"], fingerprint, device)
 
 
 def embed_test(

@@ -7,20 +7,21 @@ from typing import Any
 
 from torch import Tensor
 
-from capnet.config import Evaluate, Rerank
 from capnet.engine.embed import Embedded
 from capnet.ops.ranking import Ranking, rank_distance, rank_embeddings
 from capnet.ops.rerank import k_reciprocal_distance
 from capnet.records import DISTRACTOR, JUNK
+from capnet.settings import Evaluate, Rerank
 
 
 def evaluate(embedded: Embedded, settings: Evaluate) -> dict[str, Any]:
     """CMC, mAP and mINP (fractions), again after re-ranking, the counts, and the protocol."""
-    ranking = rank_embeddings(embedded.query, embedded.gallery, *embedded.ids())
+    ranking = rank(embedded, settings)
     metrics: dict[str, Any] = {"protocol": protocol(settings), **scores(ranking, settings.ranks)}
     if settings.rerank is not None:
         distance = reranked(embedded, settings.rerank)
-        metrics["reranked"] = scores(rank_distance(distance, *embedded.ids()), settings.ranks)
+        again = rank_distance(distance, *embedded.ids(), max_rank=max(settings.ranks))
+        metrics["reranked"] = scores(again, settings.ranks)
     pids = [record.pid for record in embedded.candidates]
     metrics["counts"] = {
         "queries": len(embedded.queries),
@@ -28,14 +29,21 @@ def evaluate(embedded: Embedded, settings: Evaluate) -> dict[str, Any]:
         "gallery": len(pids),
         "junk": pids.count(JUNK),
         "distractors": pids.count(DISTRACTOR),
-        "ties": ranking.num_ties,
+        "ties": ranking.num_tied_matches,
     }
     return metrics
 
 
+def rank(embedded: Embedded, settings: Evaluate) -> Ranking:
+    """Rank the gallery for every query under the standard protocol (A25)."""
+    return rank_embeddings(
+        embedded.query, embedded.gallery, *embedded.ids(), max_rank=max(settings.ranks)
+    )
+
+
 def scores(ranking: Ranking, ranks: Sequence[int]) -> dict[str, float]:
     """CMC at `ranks`, mAP and mINP as named fractions."""
-    cmc = {f"rank{rank}": float(ranking.cmc[min(rank, len(ranking.cmc)) - 1]) for rank in ranks}
+    cmc = {f"rank{rank}": float(ranking.cmc[rank - 1]) for rank in ranks}
     return cmc | {"mAP": float(ranking.mean_ap), "mINP": float(ranking.mean_inp)}
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from capnet.config import Evaluate
 from capnet.data.loader import default_workers, test_loader
 from capnet.data.transforms import test_transform
 from capnet.engine.embed import Embedded, Trained
@@ -20,6 +19,7 @@ from capnet.models.network import Maps
 from capnet.ops import localisation
 from capnet.ops.ranking import rank_lists
 from capnet.records import Record
+from capnet.settings import Evaluate
 
 T = TypeVar("T")
 TOP = 10  # length of the paper's rank lists
@@ -34,11 +34,10 @@ class RankLists(NamedTuple):
 
 def rank_list_exhibit(embedded: Embedded, settings: Evaluate) -> RankLists:
     """First ten of the gallery images that the protocol counts, for `gallery_lists` queries."""
-    distances, places = rank_lists(embedded.query, embedded.gallery, *embedded.ids(), top=TOP)
-    query_pids, gallery_pids, *_ = embedded.ids()
+    places, distances = rank_lists(embedded.query, embedded.gallery, *embedded.ids(), top=TOP)
+    query_pids, gallery_pids, *_ = (ids.numpy() for ids in embedded.ids())
     right = gallery_pids[places] == query_pids[:, None]
     wrong = (~right & (places >= 0)).sum(1)
-    answerable = torch.isin(query_pids, gallery_pids)
     shown = [
         _plain(embedded.queries[row])
         | {
@@ -53,7 +52,7 @@ def rank_list_exhibit(embedded: Embedded, settings: Evaluate) -> RankLists:
         }
         for row in evenly(range(len(embedded.queries)), settings.gallery_lists)
     ]
-    return RankLists(shown, float(wrong[answerable].float().mean()))
+    return RankLists(shown, float(wrong[_answerable(embedded)].mean()))
 
 
 def maps_of(trained: Trained, records: Sequence[Record], root: Path, settings: Evaluate) -> Maps:
@@ -102,6 +101,14 @@ def evenly(items: Sequence[T], count: int) -> list[T]:
     """Return `count` items spread evenly over a sequence, or all of them if it is shorter."""
     step = max(len(items) / count, 1) if count else 1
     return [items[int(i * step)] for i in range(min(count, len(items)))]
+
+
+def _answerable(embedded: Embedded) -> list[bool]:
+    """Tell which queries have a right answer by another camera."""
+    cameras: dict[int, set[int]] = {}
+    for record in embedded.candidates:
+        cameras.setdefault(record.pid, set()).add(record.camid)
+    return [bool(cameras.get(r.pid, set()) - {r.camid}) for r in embedded.queries]
 
 
 def _plain(record: Record) -> dict[str, Any]:

@@ -7,7 +7,6 @@ share it, and every process computes the losses of the whole batch from what all
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,13 +16,13 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from capnet.config import Run
 from capnet.data.loader import default_workers, train_loader
 from capnet.data.sampler import Draw, epoch_batches, shard
 from capnet.data.transforms import train_transform
 from capnet.engine import checkpoint
 from capnet.engine.assemble import network_of
 from capnet.engine.work import WorkFolder
+from capnet.machine import cores_per_process
 from capnet.models.batchnorm import synchronise
 from capnet.models.network import Output
 from capnet.ops.cam import cam_varies
@@ -31,6 +30,7 @@ from capnet.ops.collective import gathered
 from capnet.ops.losses import attention_loss, identity_loss, triplet_loss
 from capnet.ops.schedule import learning_rate
 from capnet.records import Record
+from capnet.settings import Run
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def train(run: Run, records: Sequence[Record], root: Path, work: WorkFolder) -> 
     """Train one network, from the start or from where an interruption left it.
 
     records: the train split, whose paths start from `root`; `work` holds the state and, at the
-    end, the results. Raises TrainingError, CheckpointError, WeightsError, ImageError or OSError;
+    end, the results. Raises TrainingError, CheckpointError, WeightsError, ValueError or OSError;
     the state after the last whole epoch stays on disk.
     """
     accelerator = start(run)
@@ -47,7 +47,7 @@ def train(run: Run, records: Sequence[Record], root: Path, work: WorkFolder) -> 
     fresh = not (work.path / "state.pt").exists()
     network: nn.Module = network_of(run, max(labels) + 1, pretrained=fresh)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    checkpoint.require_space(work.path, 20 * parameters)  # weights and Adam's moments, and model.pt
+    checkpoint.require_space(work.path, 24 * parameters)  # weights and Adam's moments, old and new
     network = synchronise(network, accelerator.device).to(  # type: ignore[call-overload]
         memory_format=torch.channels_last
     )
@@ -56,6 +56,12 @@ def train(run: Run, records: Sequence[Record], root: Path, work: WorkFolder) -> 
     network = accelerator.unwrap_model(model)
     progress = work.resume(network, optimizer, accelerator.scaler)
 
+    facts = {
+        "processes": accelerator.num_processes,
+        "parameters": parameters,
+        "identities": max(labels) + 1,
+        "images": len(labels),
+    }
     for epoch in range(len(progress.history), run.train.epochs):
         began = time.perf_counter()
         rate = set_learning_rate(optimizer, run, epoch)
@@ -67,17 +73,10 @@ def train(run: Run, records: Sequence[Record], root: Path, work: WorkFolder) -> 
         progress.add(row, sum(map(len, batches)), time.perf_counter() - began)
         if accelerator.is_main_process:
             work.save(progress, network, optimizer, accelerator.scaler)
+            work.describe(progress, accelerator.device, **facts)
             log.info("%s  %s", work.path.name, progress.line(run.train.epochs))
     if accelerator.is_main_process:
-        work.finish(
-            progress,
-            network,
-            accelerator.device,
-            processes=accelerator.num_processes,
-            parameters=parameters,
-            identities=max(labels) + 1,
-            images=len(labels),
-        )
+        work.finish(progress, network, accelerator.device, **facts)
     accelerator.end_training()
 
 
@@ -85,7 +84,7 @@ def start(run: Run) -> Accelerator:
     """Join the processes that were launched, use all cores, and seed the initial weights."""
     accelerator = Accelerator(mixed_precision=run.train.precision.replace("fp32", "no"))
     if accelerator.device.type == "cpu":  # the launcher leaves one thread to a process
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // accelerator.num_processes))
+        torch.set_num_threads(cores_per_process())
     torch.manual_seed(run.seed)
     return accelerator
 
@@ -124,7 +123,7 @@ def train_epoch(
     )
     rank, world = accelerator.process_index, accelerator.num_processes
     mine = shard(batches, run.train.ids_per_batch, rank, world)
-    loader = train_loader(records, root, transform, mine, default_workers(world))
+    loader = train_loader(records, root, transform, mine, default_workers())
     totals: dict[str, Tensor] = {}
     model.train()
     for images, labels in tqdm(loader, leave=False, disable=None, unit="batch"):

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from capnet.config import Run
 from capnet.engine import checkpoint, provenance
 from capnet.errors import UserError
 from capnet.files import write_json, write_text
+from capnet.settings import Run
 
 Row = dict[str, float]
 
@@ -55,13 +55,13 @@ class Progress:
     def line(self, epochs: int) -> str:
         """One readable line about the last epoch."""
         row = self.history[-1]
-        left = self.seconds / len(self.history) * (epochs - len(self.history))
+        left = round(self.seconds / len(self.history) * (epochs - len(self.history)))
         return (
             f"epoch {len(self.history):>{len(str(epochs))}}/{epochs}  loss {row['loss']:.3f} "
             f"(identity {row['identity_loss']:.3f}, triplet {row['triplet_loss']:.3f}, "
             f"attention {row['attention_loss']:.3f})  accuracy {row['accuracy']:.1%}  "
             f"lr {row['learning_rate']:.1e}  {self.images / self.seconds:.0f} images/s  "
-            f"{left // 60:.0f}:{left % 60:02.0f} left"
+            f"{left // 60}:{left % 60:02} left"
         )
 
 
@@ -116,8 +116,12 @@ class WorkFolder:
     def finish(
         self, progress: Progress, network: nn.Module, device: torch.device, **facts: Any
     ) -> None:
-        """Write model.pt, and training.json: what was run, on what, when."""
+        """Write model.pt, and training.json with the time."""
         checkpoint.save(self.path / "model.pt", self._trained(progress, network))
+        self.describe(progress, device, finished=provenance.now(), **facts)
+
+    def describe(self, progress: Progress, device: torch.device, **facts: Any) -> None:
+        """Write training.json: what is run, on what, since when; tracking follows it."""
         settings = self.run.model_dump()
         content = {
             **{name: settings.pop(name) for name in ("dataset", "variant", "seed", "form")},
@@ -125,7 +129,7 @@ class WorkFolder:
             "fingerprint": checkpoint.fingerprint(self.identity),
             **self.sources,
             "started": progress.started,
-            "finished": provenance.now(),
+            "finished": None,
             "seconds": round(progress.seconds, 1),
             "images_per_second": round(progress.images / max(progress.seconds, 1e-9), 1),
             "resumed": progress.resumed,

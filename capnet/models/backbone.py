@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 from collections import OrderedDict
 from pathlib import Path
@@ -47,19 +48,25 @@ def _load(network: nn.Module, name: str, weights: str) -> None:
         )
     else:
         try:
-            state = get_model_weights(name)[weights].get_state_dict(progress=True)
-        except OSError as error:
+            state = get_model_weights(name)[weights].get_state_dict(check_hash=True)
+        except (OSError, RuntimeError) as error:  # no connection; a download cut short
             raise WeightsError(
                 f"model.weights: {weights} of {name} could not be downloaded ({error}); name a "
                 "checkpoint file instead"
             ) from error
     state = {key: value for key, value in state.items() if not key.startswith("fc.")}
-    wrong = network.load_state_dict(state, strict=False)
-    missing = [key for key in wrong.missing_keys if not key.startswith("fc.")]
-    if missing or wrong.unexpected_keys:
+    try:
+        keys = network.load_state_dict(state, strict=False)
+        faults = [
+            key for key in (*keys.missing_keys, *keys.unexpected_keys) if not key.startswith("fc.")
+        ]
+    except RuntimeError as error:  # its first line is a heading
+        faults = [line.strip() for line in str(error).splitlines()[1:]]
+    if faults:
         raise WeightsError(
-            f"model.weights: {weights} does not fit {name}: "
-            f"missing {missing[:3]}, unexpected {wrong.unexpected_keys[:3]}"
+            f"model.weights: {weights} does not fit {name}: {len(faults)} keys are missing, "
+            f"unknown or of another shape, first {faults[0]}; name a checkpoint of {name} with "
+            "torchvision's key names, or null"
         )
 
 
@@ -67,10 +74,15 @@ def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"model.weights: no file {path}; put the checkpoint there")
     try:
-        with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as file:
-            state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+        content = path.read_bytes()
+        if path.suffix == ".xz":
+            content = lzma.decompress(content)
+        state: dict[str, Tensor] = torch.load(
+            io.BytesIO(content), map_location="cpu", weights_only=True
+        )
+        return dict(state)
     except Exception as error:
         raise WeightsError(
-            f"model.weights: {path} is not a readable checkpoint: {error}"
+            f"model.weights: {path} is not a readable checkpoint of tensors "
+            f"({type(error).__name__}); get it again, or name another"
         ) from error
-    return state

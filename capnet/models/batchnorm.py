@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from capnet.ops.collective import summed, world_size
 
 MOMENTUM = 0.1  # torch's own default
-
-
-def moments(x: Tensor) -> tuple[Tensor, Tensor, int]:
-    """Mean and biased variance over all but dimension 1, over all processes.
-
-    x (B, C, ...) -> mean (C,), variance (C,), count of values behind each.
-    """
-    axes = [axis for axis in range(x.dim()) if axis != 1]
-    count = x.numel() // x.shape[1] * world_size()
-    mean = summed(x.sum(axes)) / count
-    centred = x - mean.view(-1, *[1] * (x.dim() - 2))
-    return mean, summed(centred.square().sum(axes)) / count, count
 
 
 class Neck(nn.Module):
@@ -42,16 +29,11 @@ class Neck(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Normalise with the batch's statistics in training, with the running ones otherwise."""
+        mean, var = self.running_mean, self.running_var
         if self.training:
-            mean, var, count = moments(x)
-            with torch.no_grad():
-                self.running_mean.lerp_(mean, MOMENTUM)
-                self.running_var.lerp_(var * (count / max(count - 1, 1)), MOMENTUM)
-        else:
-            mean, var = self.running_mean, self.running_var
-        scale = self.weight * (var + self.eps).rsqrt()
-        shape = (-1, *[1] * (x.dim() - 2))
-        return (x - mean.view(shape)) * scale.view(shape), scale
+            mean, var = batch_statistics(x, self.running_mean, self.running_var)
+        factor = self.weight * (var + self.eps).rsqrt()
+        return (x - _per_channel(mean, x)) * _per_channel(factor, x), factor
 
 
 class _GlobalBatchNorm(nn.BatchNorm2d):
@@ -60,15 +42,13 @@ class _GlobalBatchNorm(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
-        mean, var, count = moments(x)
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
-        with torch.no_grad():
-            self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, MOMENTUM)
-            self.running_var.lerp_(var * (count / max(count - 1, 1)), MOMENTUM)
-        return F.batch_norm(x, mean, var, self.weight, self.bias, False, 0.0, self.eps)
+        self.num_batches_tracked += 1
+        mean, var = batch_statistics(x, self.running_mean, self.running_var)
+        factor = self.weight * (var + self.eps).rsqrt()
+        return (x - _per_channel(mean, x)) * _per_channel(factor, x) + _per_channel(self.bias, x)
 
 
 def synchronise(network: nn.Module, device: torch.device) -> nn.Module:
@@ -82,3 +62,22 @@ def synchronise(network: nn.Module, device: torch.device) -> nn.Module:
         if type(module) is nn.BatchNorm2d:
             module.__class__ = _GlobalBatchNorm
     return network
+
+
+def batch_statistics(x: Tensor, running_mean: Tensor, running_var: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (C,) and biased variance (C,) of x (B, C, ...) over all processes, with gradients.
+
+    Moves the running statistics towards them in place, the variance unbiased, as torch does.
+    """
+    axes = [axis for axis in range(x.dim()) if axis != 1]
+    count = x.numel() // x.shape[1] * world_size()
+    mean = summed(x.sum(axes)) / count
+    var = summed((x - _per_channel(mean, x)).square().sum(axes)) / count
+    with torch.no_grad():
+        running_mean.lerp_(mean, MOMENTUM)
+        running_var.lerp_(var * (count / max(count - 1, 1)), MOMENTUM)
+    return mean, var
+
+
+def _per_channel(values: Tensor, like: Tensor) -> Tensor:
+    return values.view(-1, *[1] * (like.dim() - 2))

@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from capnet.forms import Form
 from capnet.models.backbone import build_backbone
 from capnet.models.batchnorm import Neck
-from capnet.ops.attention import Attended, Form, attend, normalise
+from capnet.ops.attention import Attended, attend, normalise
 from capnet.ops.cam import target_map
 
 

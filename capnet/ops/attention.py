@@ -7,12 +7,12 @@ float32, also under autocast (N4).
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-Form = Literal["baseline", "s", "c", "s_then_c", "c_then_s", "s_times_c"]
+from capnet.forms import Form
 
 EPSILON = 1e-12  # a map whose range is not above this is constant (N5, N7)
 

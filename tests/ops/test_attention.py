@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capnet.forms import Form
 from capnet.ops.attention import (
-    Form,
     attend,
     channel_attention,
     gaussian_of_angle,

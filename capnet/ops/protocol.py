@@ -1,0 +1,77 @@
+"""Who counts as right, wrong or absent in a query's list of gallery items (R28, A25).
+
+Absent: junk (pid -1) and items of the query's own pid and camera. Right: the other items of the
+query's pid. Everything else is wrong, so Market's distractors of pid 0, which no query has, are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+Ids = Sequence[int] | NDArray[np.integer[Any]] | Tensor
+Ints = NDArray[np.int64]
+
+_JUNK = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Protocol:
+    """The ids of Q queries and G gallery items, checked, and the gallery sorted by pid."""
+
+    query_camids: Ints  # (Q,)
+    gallery_camids: Ints  # (G,)
+    junk: NDArray[np.bool_]  # (G,)
+    by_pid: Ints  # (G,) gallery items by pid, those of one pid in gallery order
+    first: Ints  # (Q,) where the query's pid begins in by_pid
+    last: Ints  # (Q,) and where it has ended
+
+    @classmethod
+    def of(
+        cls, query_pids: Ids, gallery_pids: Ids, query_camids: Ids, gallery_camids: Ids
+    ) -> Protocol:
+        """Check the ids; ValueError names the argument that does not fit."""
+        wanted = _ids(query_pids, "query_pids", lowest=0)
+        offered = _ids(gallery_pids, "gallery_pids", lowest=_JUNK)
+        by_pid = np.argsort(offered, kind="stable")
+        ordered = offered[by_pid]
+        return cls(
+            query_camids=_ids(query_camids, "query_camids", lowest=0, length=len(wanted)),
+            gallery_camids=_ids(gallery_camids, "gallery_camids", lowest=0, length=len(offered)),
+            junk=offered == _JUNK,
+            by_pid=by_pid,
+            first=ordered.searchsorted(wanted),
+            last=ordered.searchsorted(wanted, "right"),
+        )
+
+    def check_sizes(self, queries: int, gallery: int) -> None:
+        """Raise ValueError unless there is one id for each query and each gallery item."""
+        for name, ids, images in (
+            ("query_pids", self.query_camids, queries),
+            ("gallery_pids", self.gallery_camids, gallery),
+        ):
+            if len(ids) != images:
+                raise ValueError(f"{name} has {len(ids)} entries for {images} images")
+
+    def same_person(self, query: int) -> tuple[Ints, Ints]:
+        """Return the gallery items of the query's pid: its matches, and those of its own camera."""
+        items = self.by_pid[self.first[query] : self.last[query]]
+        own_camera = self.gallery_camids[items] == self.query_camids[query]
+        return items[~own_camera], items[own_camera]
+
+
+def _ids(values: Ids, name: str, lowest: int, length: int | None = None) -> Ints:
+    ids = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    if ids.ndim != 1 or ids.size == 0 or ids.dtype.kind not in "iu":
+        raise ValueError(f"{name} must be a list of integers, got {ids.dtype} {ids.shape}")
+    if length is not None and len(ids) != length:
+        raise ValueError(f"{name} has {len(ids)} entries, the pids beside it {length}")
+    if ids.min() < lowest:
+        row = int(np.flatnonzero(ids < lowest)[0])
+        raise ValueError(f"{name}[{row}] is {ids[row]}; the lowest value allowed is {lowest}")
+    return ids.astype(np.int64)
