@@ -26,6 +26,8 @@ def main() -> None:
         "manifest_sha256": provenance.digest(paths.manifest(dataset)),
         "code_sha256": provenance.digest(paths.LOCKS / "train.txt"),
     }
+    if run.model.weights is not None and Path(run.model.weights).is_file():
+        sources["weights_sha256"] = provenance.digest(Path(run.model.weights))
     work = WorkFolder(paths.work(key), run, sources)
     if not is_main_process():
         train(run, records, Path(params.dataset(dataset).root), work)

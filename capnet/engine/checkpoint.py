@@ -71,7 +71,7 @@ def resume(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
     if not path.exists():
         return None
     state = load(path)
-    different = list(_differences(state["identity"], identity))
+    different = list(_differences(state.get("identity"), identity))
     if different:
         raise CheckpointError(
             f"{path} belongs to another configuration:\n  " + "\n  ".join(different) + "\n"

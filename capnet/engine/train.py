@@ -21,7 +21,7 @@ from capnet.data.sampler import Draw, epoch_batches, shard
 from capnet.data.transforms import train_transform
 from capnet.engine import checkpoint
 from capnet.engine.assemble import network_of
-from capnet.engine.work import WorkFolder
+from capnet.engine.work import TrainingError, WorkFolder
 from capnet.machine import cores_per_process
 from capnet.models.batchnorm import synchronise
 from capnet.models.network import Output
@@ -83,8 +83,10 @@ def train(run: Run, records: Sequence[Record], root: Path, work: WorkFolder) -> 
 def start(run: Run) -> Accelerator:
     """Join the processes that were launched, use all cores, and seed the initial weights."""
     accelerator = Accelerator(mixed_precision=run.train.precision.replace("fp32", "no"))
-    if accelerator.device.type == "cpu":  # the launcher leaves one thread to a process
-        torch.set_num_threads(cores_per_process())
+    if accelerator.device.type == "cpu":
+        if run.train.precision == "fp16":
+            raise TrainingError("train.precision: fp16 needs a GPU; use bf16 or fp32")
+        torch.set_num_threads(cores_per_process())  # the launcher leaves one to a process
     torch.manual_seed(run.seed)
     return accelerator
 
@@ -126,7 +128,8 @@ def train_epoch(
     loader = train_loader(records, root, transform, mine, default_workers())
     totals: dict[str, Tensor] = {}
     model.train()
-    for images, labels in tqdm(loader, leave=False, disable=None, unit="batch"):
+    silent = None if accelerator.is_main_process else True  # None: unless on a terminal
+    for images, labels in tqdm(loader, leave=False, disable=silent, unit="batch"):
         images = images.to(accelerator.device, memory_format=torch.channels_last)
         labels = labels.to(accelerator.device)
         output = Output(*map(gathered, model(images, labels)))

@@ -50,8 +50,9 @@ class _Sum(torch.autograd.Function):
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
-        shards = [torch.empty_like(tensor) for _ in range(world_size())]
-        dist.all_gather(shards, tensor.contiguous())
+        shard = tensor.contiguous()
+        shards = [torch.empty_like(shard) for _ in range(world_size())]
+        dist.all_gather(shards, shard)
         return torch.cat(shards)
 
     @staticmethod

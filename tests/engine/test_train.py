@@ -17,6 +17,7 @@ from capnet.engine import train as training
 from capnet.engine.checkpoint import CheckpointError
 from capnet.engine.train import train
 from capnet.engine.work import TrainingError, WorkFolder
+from capnet.errors import UserError
 from tests import reference
 from tests.engine.tiny import run_of
 
@@ -206,3 +207,8 @@ def test_too_little_space_is_said_before_the_first_epoch(people, tmp_path, monke
     with pytest.raises(CheckpointError, match=f"{tmp_path}: a training needs .* MB"):
         run_training(people, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_fp16_without_a_gpu_is_refused_rather_than_trained_in_float32(people, tmp_path):
+    with pytest.raises(UserError, match=r"train\.precision: fp16 needs a GPU"):
+        run_training(people, tmp_path, precision="fp16")

@@ -135,6 +135,12 @@ def test_a_line_tells_a_person_how_it_goes():
     assert rest.endswith("1:00 left")
 
 
+def test_an_unfinished_training_says_so(tmp_path):
+    work(tmp_path).describe(progress(1), torch.device("cpu"), processes=2)
+    report = json.loads((tmp_path / "training.json").read_text())
+    assert (report["finished"], report["seconds"], report["processes"]) == (None, 2.0, 2)
+
+
 def test_the_end_writes_the_network_and_what_was_run(tmp_path, trained):
     folder = work(tmp_path, seed=7)
     folder.finish(progress(2), trained[0], torch.device("cpu"), processes=1, parameters=8)

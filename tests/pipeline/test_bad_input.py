@@ -323,7 +323,7 @@ def full_after(size):
     [
         ("code_lock", 50, "reports/code/prepare.txt"),
         ("prepare", 0, "data/prepared/"),
-        ("prepare", 3000, "manifest.csv"),
+        ("prepare", 3500, "manifest.csv"),
         ("train", 10, f"{WORK}/history.csv"),
         ("train", 1_000_000, f"{WORK}/state.pt"),
         ("evaluate", 50, f"data/evaluated/{KEY}/overlays.npz"),
