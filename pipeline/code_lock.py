@@ -54,7 +54,10 @@ def closure(script: Path, root: Path = Path()) -> list[Path]:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 (hex) of a module's syntax tree without docstrings, comments and layout."""
+    """SHA-256 (hex) of a module's syntax tree without docstrings, comments and layout.
+
+    Python 3.12 parses f-strings into other trees than 3.11: another minor version is other code.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     for node in ast.walk(tree):
         documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef

@@ -38,7 +38,7 @@ def main() -> None:
         progress.append({"epoch": trained.epoch, **found})
     trained = trained_by(run, paths.model(key) / "model.pt", manifest)
     embedded = embed_test(trained, records, root, settings)
-    metrics = {"fingerprint": trained.fingerprint, **evaluate(embedded, settings)}
+    metrics = {"trainings": [trained.fingerprint], **evaluate(embedded, settings)}
     lists = exhibits.rank_list_exhibit(embedded, settings)
     metrics["wrong_in_top10"] = lists.wrong_in_top10
     maps = exhibits.maps_of(trained, queries, root, settings)

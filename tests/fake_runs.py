@@ -27,7 +27,7 @@ HISTORY = [
     for epoch in (1, 2, 3, 4)
 ]
 METRICS = {
-    "protocol": {"distance": "Euclidean"},
+    "protocol": [["distance", "Euclidean"]],
     "rank1": 0.75,
     "rank5": 0.875,
     "mAP": 0.5,

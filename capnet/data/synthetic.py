@@ -12,6 +12,7 @@ import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
+from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -138,6 +139,9 @@ def _write(root: Path, shots: list[Shot], plan: Plan, processes: int) -> None:
         if root.exists():
             root.rename(old)
         temporary.rename(root)
+    except OSError as error:
+        reason = f"cannot write {root}: {error.strerror or error}; free space or check the folder"
+        raise OSError(error.errno, reason) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -169,8 +173,15 @@ def _draw(shot: Shot, plan: Plan, root: Path) -> None:
     )
     pid = f"{shot.pid:04d}" if shot.pid != JUNK else "-1"
     name = f"{pid}_c{shot.camera}s{place + 1}_{shot.number:06d}_00"
-    image.save(root / "images" / shot.folder / f"{name}.jpg", quality=95, subsampling=0)
-    parts.save(root / "masks" / shot.folder / f"{name}.png")
+    _save(image, root / "images" / shot.folder / f"{name}.jpg", quality=95, subsampling=0)
+    _save(parts, root / "masks" / shot.folder / f"{name}.png")
+
+
+def _save(image: Image.Image, path: Path, **options: int) -> None:
+    """Write a file whole: Pillow's own save takes a short write for a success."""
+    content = BytesIO()
+    image.save(content, Image.registered_extensions()[path.suffix], **options)
+    path.write_bytes(content.getbuffer())
 
 
 def _cast(shot: Shot, plan: Plan, rng: np.random.Generator) -> Person | None:

@@ -55,7 +55,9 @@ def load_trained(path: Path, manifest_sha256: str) -> Trained:
     Raises CheckpointError if it is unreadable or was trained on another manifest.
     """
     state = checkpoint.load(path)
-    identity = state["identity"]
+    identity = state.get("identity")
+    if identity is None:
+        raise checkpoint.CheckpointError(f"{path}: not a network of capnet; train it (`dvc repro`)")
     if identity["manifest_sha256"] != manifest_sha256:
         raise checkpoint.CheckpointError(
             f"{path} was trained on another state of the data set; train again (`dvc repro`)"

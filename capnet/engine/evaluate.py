@@ -15,9 +15,15 @@ from capnet.settings import Evaluate, Rerank
 
 
 def evaluate(embedded: Embedded, settings: Evaluate) -> dict[str, Any]:
-    """CMC, mAP and mINP (fractions), again after re-ranking, the counts, and the protocol."""
+    """CMC, mAP and mINP (fractions), again after re-ranking, the counts, and the protocol.
+
+    The protocol is a list of (choice, words): DVC shows the rest as a table of numbers.
+    """
     ranking = rank(embedded, settings)
-    metrics: dict[str, Any] = {"protocol": protocol(settings), **scores(ranking, settings.ranks)}
+    metrics: dict[str, Any] = {
+        "protocol": list(protocol(settings).items()),
+        **scores(ranking, settings.ranks),
+    }
     if settings.rerank is not None:
         distance = reranked(embedded, settings.rerank)
         again = rank_distance(distance, *embedded.ids(), max_rank=max(settings.ranks))

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 import capnet
+from capnet.errors import UserError
 
 
 def now() -> str:
@@ -21,7 +22,9 @@ def now() -> str:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 (hex) of a file."""
+    """SHA-256 (hex) of a file; UserError if it is not there."""
+    if not path.is_file():
+        raise UserError(f"{path}: not found; `dvc repro` makes it")
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

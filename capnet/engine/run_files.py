@@ -57,7 +57,9 @@ class RunFiles:
 
         In this order, which is the UI's: scores come first.
         """
-        final = {n: v for n, v in self.metrics.items() if n not in ("counts", "protocol")}
+        final = {
+            n: v for n, v in self.metrics.items() if n not in ("counts", "protocol", "trainings")
+        }
         final |= {name: self.training.get(name) for name in ("seconds", "images_per_second")}
         points: Points = {
             (name, self.last_epoch): value
@@ -111,7 +113,7 @@ def read_run(key: str, folder: Path, attached: Mapping[str, Path]) -> RunFiles:
         metrics = {}
         if (path := folder / "metrics.json").is_file():
             metrics = json.loads(path.read_bytes())
-            if metrics.get("fingerprint", training["fingerprint"]) != training["fingerprint"]:
+            if training["fingerprint"] not in metrics.get("trainings", [training["fingerprint"]]):
                 metrics = {}
         if metrics:
             files |= {path.name: path, **attached}

@@ -21,7 +21,6 @@ _PRECISION = {
     torch.float32: torch.float32,
     torch.float64: torch.float64,
 }
-_NORM_ROWS = 128  # rows squared at one time, which then stay in the cache
 
 
 def comparable(query: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
@@ -50,8 +49,11 @@ def squared_norms(embeddings: Tensor, name: str) -> Floats:
 
     ValueError names the rows of `name` that hold NaN or infinity or whose distances would overflow.
     """
-    parts = [part.square().sum(1) for part in torch.split(embeddings, _NORM_ROWS)]
-    norms: Floats = torch.cat(parts).cpu().numpy()
+    norms: Floats
+    if embeddings.device.type == "cpu":
+        norms = np.einsum("nd,nd->n", embeddings.numpy(), embeddings.numpy())  # no copy
+    else:
+        norms = embeddings.square().sum(1).cpu().numpy()
     usable = norms < np.finfo(norms.dtype).max / 4
     if not usable.all():
         raise ValueError(f"{name} has NaN, infinite or huge values in {name_rows(~usable)}")

@@ -60,7 +60,8 @@ def publish(outputs: Mapping[Path, bytes | Folder]) -> None:
                 shutil.rmtree(path)
             fresh.replace(path)
     except OSError as error:
-        reason = f"cannot write {error.filename}: {error.strerror}; free space or check the folder"
+        name = error.filename or path
+        reason = f"cannot write {name}: {error.strerror}; free space or check the folder"
         raise OSError(error.errno, reason) from error
     finally:
         for fresh in staged.values():

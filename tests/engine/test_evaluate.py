@@ -79,7 +79,7 @@ def test_reranked_scores_are_those_of_the_dense_algorithm(seed):
     assert metrics["reranked"]["rank1"] == pytest.approx(expected["cmc"][0])
     assert metrics["reranked"]["mAP"] == pytest.approx(expected["mean_ap"])
     assert metrics["reranked"].keys() == {"rank1", "rank5", "rank10", "rank20", "mAP", "mINP"}
-    assert "k-reciprocal, k1 7, k2 3, lambda 0.3" in metrics["protocol"]["reranking"]
+    assert "k-reciprocal, k1 7, k2 3, lambda 0.3" in dict(metrics["protocol"])["reranking"]
 
 
 def test_a_set_smaller_than_k1_can_be_reranked():

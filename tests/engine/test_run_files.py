@@ -8,7 +8,7 @@ from tests.fake_runs import HISTORY, METRICS, write_run
 
 def test_metrics_of_another_training_wait(tmp_path):
     folder = write_run(
-        tmp_path / "run", fingerprint="new", metrics=METRICS | {"fingerprint": "old"}
+        tmp_path / "run", fingerprint="new", metrics=METRICS | {"trainings": ["old"]}
     )
     page = write_run(tmp_path / "page") / "training.json"
 
@@ -19,7 +19,7 @@ def test_metrics_of_another_training_wait(tmp_path):
 
 
 def test_metrics_of_this_training_count(tmp_path):
-    folder = write_run(tmp_path, fingerprint="new", metrics=METRICS | {"fingerprint": "new"})
+    folder = write_run(tmp_path, fingerprint="new", metrics=METRICS | {"trainings": ["new"]})
     files = read_run("k", folder, {})
     assert files.metrics["rank1"] == 0.75
     assert set(files.artifacts) == {"training.json", "history.csv", "metrics.json"}

@@ -89,7 +89,7 @@ def add_unused_variant(params):
     params["variants"]["another"] = {"form": "s"}
 
 
-def train_longer(params):
+def widen_margin(params):
     params["train"]["triplet_margin"] = 0.5
 
 
@@ -105,7 +105,7 @@ def train_longer(params):
             },
         ),
         (override, {"train@synthetic-s_times_c-1", "evaluate@synthetic-s_times_c-1"}),
-        (train_longer, cells("train") | cells("evaluate")),
+        (widen_margin, cells("train") | cells("evaluate")),
         (add_unused_variant, set()),
     ],
 )

@@ -122,9 +122,9 @@ def test_small_results_are_for_git_and_the_others_are_not(built):
         for entry in chain(*(stage.get(kind, []) for kind in ("outs", "metrics", "plots"))):
             path, options = next(iter(entry.items())) if isinstance(entry, dict) else (entry, {})
             assert options.get("cache", True) == (not path.startswith("reports/"))
-    paths = [out["path"] for stage in lock_of(built).values() for out in stage.get("outs", [])]
-    ignored = built.run("git", "check-ignore", *paths).stdout.split()
-    assert set(paths) - set(ignored) == {path for path in paths if path.startswith("reports/")}
+    results = [out["path"] for stage in lock_of(built).values() for out in stage.get("outs", [])]
+    ignored = built.run("git", "check-ignore", *results).stdout.split()
+    assert set(results) - set(ignored) == {path for path in results if path.startswith("reports/")}
 
 
 def test_metrics_show_lists_every_cell(built):
