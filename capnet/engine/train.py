@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -82,11 +82,11 @@ def train(run: Run, records: Sequence[Record], root: Path, work: WorkFolder) -> 
 
 def start(run: Run) -> Accelerator:
     """Join the processes that were launched, use all cores, and seed the initial weights."""
-    accelerator = Accelerator(mixed_precision=run.train.precision.replace("fp32", "no"))
-    if accelerator.device.type == "cpu":
+    if PartialState().device.type == "cpu":
         if run.train.precision == "fp16":
             raise TrainingError("train.precision: fp16 needs a GPU; use bf16 or fp32")
         torch.set_num_threads(cores_per_process())  # the launcher leaves one to a process
+    accelerator = Accelerator(mixed_precision=run.train.precision.replace("fp32", "no"))
     torch.manual_seed(run.seed)
     return accelerator
 

@@ -112,7 +112,7 @@ def test_the_page_has_the_papers_numbers_and_what_is_not_comparable(page):
         assert words in page.text
     assert "Not comparable with the paper" in page.text
     assert "random weights" in page.text
-    assert "own identity and camera left out" in page.text
+    assert "own identity and camera" in page.text
     assert "<script>alert(1)</script>" in page.text, "a title is text and not markup"
 
 
