@@ -3,10 +3,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# Nothing phones home, and a training prints its own lines only.
+# Nothing phones home.
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
-export ACCELERATE_LOG_LEVEL := error
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro ui test lint check format bench report
@@ -25,6 +24,7 @@ $(BIN)/.ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+repro report: export ACCELERATE_LOG_LEVEL := error
 repro: setup ## Rebuild all results that are out of date, and log them to MLflow
 	$(BIN)/dvc repro
 	$(BIN)/python -m pipeline.track --best-effort
