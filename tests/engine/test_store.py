@@ -46,7 +46,7 @@ def test_the_environment_names_another_store(tmp_path, monkeypatch):
         ("http://me:secret@host:5000/a", "http://host:5000/a"),
         ("postgresql://me:secret@host/db", "postgresql://host/db"),
         ("http://host:5000", "http://host:5000"),
-        ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),
+        ("sqlite:////disk/me@work/mlflow.db", "sqlite:////disk/me@work/mlflow.db"),
     ],
 )
 def test_passwords_are_not_shown(uri, safe):
