@@ -1,17 +1,24 @@
-"""Ranking against the bare matrix product: time as a ratio within one run, and memory.
+"""Ranking against the bare matrix product: time as a ratio within one run, memory, and growth.
 
-python -m bench.ranking [--size cuhk03|market|msmt17|500k] [--repeats 3] [--rerank]
+python -m bench.ranking [--size cuhk03 market msmt17 500k] [--labels market1501-labels.npz]
+                        [--kind random people] [--repeats 3] [--rerank]
 
 Embeddings are random (`random`: matches lie anywhere, the worst case) or drawn around one centre
 per person (`people`: what a trained network gives). Ratios are to the faster bare product of the
 queries and the gallery, for re-ranking to that of all images; best of the rounds, since whatever
-else the machine does only adds. `sorted` is the usual evaluation, a stable argsort per query, timed
-on 64 queries and scaled up. Targets: ranking 1.15 and 32 MiB (Market), re-ranking 1.4 and 700 MiB.
+else the machine does only adds. `sorted` is the usual evaluation, a stable argsort per query, and
+`oracle` the tests' plain loops: both timed on some queries and scaled up. `peer` lines are others'
+ratios to the product on another machine. With more than one size, a last table shows the growth.
+Ids and cameras are drawn too, Market's unless `--labels` names a file of the true ones: arrays
+query_pid, query_camid, gallery_pid, gallery_camid, to which 500k adds distractors.
+Targets: ranking 1.15 and 32 MiB (Market), 128 MiB (MSMT17), re-ranking 1.4 and 700 MiB (Market),
+4 GiB in all (MSMT17, re-ranked scores: the embeddings are 0.7 GiB).
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +27,8 @@ import numpy as np
 import torch
 
 from capnet.ops.ranking import rank_embeddings
-from capnet.ops.rerank import k_reciprocal_distance
+from capnet.ops.rerank import k_reciprocal_distance, rank_reranked
+from tests.reference import rank_reference
 
 # queries, gallery, persons in the gallery, cameras
 SIZES = {
@@ -30,31 +38,68 @@ SIZES = {
     "500k": (1000, 500_000, 751, 6),
 }
 DISTRACTORS = {"market": 2798, "500k": 486_885}
+SPLITS = ("query", "gallery")
 WIDTH = 2048
+SPREAD = {"random": math.inf, "people": 3.2}
+# Time over the bare product, and extra MiB where it is known: distances and ranking together.
+PEERS = {
+    "market": {
+        "fast-reid, compiled": (4.06, 721),
+        "torchreid, compiled": (4.42, 1116),
+        "torchreid, Python": (47.9, 1452),
+        "OML": (4.89, 2333),
+    },
+    "msmt17": {"fast-reid, compiled": (5.23, math.nan)},
+}
+Cost = tuple[float, float]  # seconds, MiB
 
 
-def make(size: str, spread: float) -> tuple[torch.Tensor, ...]:
-    """Draw L2-normalised embeddings with the set's ids: query, gallery, pids, pids, cams, cams."""
+def draw_ids(size: str, labels: Path | None) -> list[torch.Tensor]:
+    """Return query pids, gallery pids, query cameras and gallery cameras of a set."""
     queries, items, persons, cameras = SIZES[size]
     rng = np.random.default_rng(1)
-    gallery_pids = rng.integers(1, persons + 1, items)
-    gallery_pids[: DISTRACTORS.get(size, 0)] = 0
-    query_pids = rng.integers(1, persons + 1, queries)
-    centres = torch.randn(persons + 1, WIDTH, generator=torch.Generator().manual_seed(1))
+    ids = [
+        rng.integers(1, persons + 1, queries),
+        rng.integers(1, persons + 1, items),
+        rng.integers(0, cameras, queries),
+        rng.integers(0, cameras, items),
+    ]
+    ids[1][: DISTRACTORS.get(size, 0)] = 0
+    if labels is not None and size in DISTRACTORS:
+        with np.load(labels) as true:
+            known = [true[f"{split}_{name}"] for name in ("pid", "camid") for split in SPLITS]
+        more = items - len(known[1]) if size == "500k" else 0  # distractors, by any camera
+        ids[0], ids[2] = known[0][:queries], known[2][:queries]
+        ids[1] = np.concatenate([known[1], np.zeros(more, dtype=np.int64)])
+        ids[3] = np.concatenate([known[3], ids[3][:more]])
+    return [torch.from_numpy(values.astype(np.int64)) for values in ids]
+
+
+def draw(pids: torch.Tensor, spread: float) -> torch.Tensor:
+    """Draw an L2-normalised embedding (N, WIDTH) for each pid."""
+    centres = torch.randn(int(pids.max()) + 1, WIDTH, generator=torch.Generator().manual_seed(1))
     centres[0] = 0
+    drawn = torch.randn(len(pids), WIDTH, generator=torch.Generator().manual_seed(len(pids)))
+    for part, owners in zip(drawn.split(4096), pids.clamp(min=0).split(4096), strict=True):
+        if spread < math.inf:
+            part.mul_(spread).add_(centres[owners])
+        part.div_(part.norm(dim=1, keepdim=True))
+    return drawn
 
-    def draw(pids: np.ndarray) -> torch.Tensor:
-        noise = torch.Generator().manual_seed(len(pids))
-        drawn = torch.randn(len(pids), WIDTH, generator=noise)
-        if spread < np.inf:
-            drawn.mul_(spread)
-            for start in range(0, len(pids), 4096):
-                drawn[start : start + 4096] += centres[pids[start : start + 4096]]
-        return drawn.div_(drawn.norm(dim=1, keepdim=True))
 
-    ids = (query_pids, gallery_pids, rng.integers(0, cameras, queries))
-    cams = rng.integers(0, cameras, items)
-    return draw(query_pids), draw(gallery_pids), *map(torch.from_numpy, (*ids, cams))
+def product(query: torch.Tensor, gallery: torch.Tensor, in_numpy: bool) -> None:
+    """Multiply and forget, at most 4 GiB of distances at one time."""
+    for part in query.chunk(math.ceil(4 * len(query) * len(gallery) / 2**32)):
+        _ = part.numpy() @ gallery.numpy().T if in_numpy else part @ gallery.T
+        del _
+
+
+def square_product(images: np.ndarray) -> None:
+    """Multiply all images by all images, a sixteenth at a time."""
+    parts = np.array_split(images, 16)
+    buffer = np.empty((len(parts[0]), len(images)), dtype=np.float32)
+    for part in parts:
+        np.matmul(part, images.T, out=buffer[: len(part)])
 
 
 def sorted_evaluation(query: torch.Tensor, gallery: torch.Tensor) -> None:
@@ -62,7 +107,14 @@ def sorted_evaluation(query: torch.Tensor, gallery: torch.Tensor) -> None:
     np.argsort((query @ gallery.T).numpy(), axis=1, kind="stable")
 
 
-def measure(work: Callable[[], object]) -> tuple[float, float]:
+def oracle(query: torch.Tensor, gallery: torch.Tensor, ids: list[torch.Tensor], step: int) -> None:
+    """Rank each `step`-th query with the tests' plain loops."""
+    query_pids, gallery_pids, query_camids, gallery_camids = (values.tolist() for values in ids)
+    distance = (-query[::step] @ gallery.T).numpy()
+    rank_reference(distance, query_pids[::step], gallery_pids, query_camids[::step], gallery_camids)
+
+
+def measure(work: Callable[[], object]) -> Cost:
     """Return seconds and the peak of additional resident memory in MiB (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")
     before = _resident("VmRSS")
@@ -78,44 +130,84 @@ def _resident(field: str) -> float:
 
 def compare(
     query: torch.Tensor, gallery: torch.Tensor, ids: list[torch.Tensor], repeats: int, rerank: bool
-) -> dict[str, tuple[float, float]]:
+) -> dict[str, Cost]:
     """Return the least seconds and the most memory of each way over some rounds."""
-    sample = query[:: max(1, len(query) // 64)]
+    few, fewer = max(1, len(query) // 64), max(1, len(query) // 2)
     work: dict[str, Callable[[], object]] = {
-        "product, torch": lambda: query @ gallery.T,
-        "product, NumPy": lambda: query.numpy() @ gallery.numpy().T,  # fills the BLAS's own buffers
+        "product, torch": lambda: product(query, gallery, in_numpy=False),
+        "product, NumPy": lambda: product(query, gallery, in_numpy=True),  # fills BLAS's buffers
         "rank_embeddings": lambda: rank_embeddings(query, gallery, *ids),
-        "sorted": lambda: sorted_evaluation(sample, gallery),
+        "sorted": lambda: sorted_evaluation(query[::few], gallery),
+        "oracle": lambda: oracle(query, gallery, ids, fewer),
     }
     if rerank:
         images = torch.cat([query, gallery]).numpy()
+        work["its product"] = lambda: square_product(images)
         work["re-ranking"] = lambda: k_reciprocal_distance(query, gallery)
-        work["its product"] = lambda: [part @ images.T for part in np.array_split(images, 16)]
+        work["re-ranked scores"] = lambda: rank_reranked(query, gallery, *ids)
     rounds = [{name: measure(call) for name, call in work.items()} for _ in range(repeats)]
     best = {}
     for name in work:
         seconds, memory = zip(*(one[name] for one in rounds), strict=True)
         best[name] = (min(seconds), max(memory))
-    best["sorted"] = (best["sorted"][0] * len(query) / len(sample), best["sorted"][1])
+    for name, step in (("sorted", few), ("oracle", fewer)):
+        scale = len(query) / len(range(0, len(query), step))
+        best[name] = (best[name][0] * scale, best[name][1])
     return best
 
 
+def ratios(best: dict[str, Cost]) -> dict[str, float]:
+    """Return each way's time over that of the product that it cannot do without."""
+    base = min(best["product, NumPy"][0], best["product, torch"][0])
+    square = best.get("its product", (base, 0))[0]
+    own = dict.fromkeys(("its product", "re-ranking", "re-ranked scores"), square)
+    return {name: seconds / own.get(name, base) for name, (seconds, _) in best.items()}
+
+
+def show(size: str, kind: str, best: dict[str, Cost]) -> None:
+    """Print one set's table."""
+    for name, ratio in ratios(best).items():
+        seconds, memory = best[name]
+        print(f"{size:7} {kind:7} {name:20}{seconds:10.3f}{ratio:9.2f}{memory:11.0f}")
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", choices=SIZES, default="cuhk03")
+    parser.add_argument("--size", choices=SIZES, nargs="+", default=["cuhk03"])
+    parser.add_argument("--kind", choices=SPREAD, nargs="+", default=list(SPREAD))
+    parser.add_argument("--labels", type=Path, help="Market's true ids and cameras (.npz)")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--rerank", action="store_true", help="also k-reciprocal re-ranking")
     options = parser.parse_args()
-    print(f"{options.size}: queries, gallery, persons, cameras = {SIZES[options.size]}")
-    print(f"{'':26}{'seconds':>10}{'ratio':>8}{'extra MiB':>11}")
-    for kind, spread in (("random", np.inf), ("people", 3.2)):
-        query, gallery, *ids = make(options.size, spread)
-        best = compare(query, gallery, ids, options.repeats, options.rerank)
-        base = min(best["product, NumPy"][0], best["product, torch"][0])
-        for name, (seconds, memory) in best.items():
-            own = best["its product"][0] if name == "re-ranking" else base
-            print(f"{kind:7} {name:18}{seconds:10.3f}{seconds / own:8.2f}{memory:11.0f}")
+    if options.rerank and "500k" in options.size:
+        parser.error("--rerank at 500k multiplies 500k by 500k images: leave one of them out")
+    print(f"{'':36}{'seconds':>10}{'ratio':>9}{'extra MiB':>11}")
+    growth = []
+    for size in options.size:
+        ids = draw_ids(size, options.labels)
+        for kind in options.kind:
+            query, gallery = draw(ids[0], SPREAD[kind]), draw(ids[1], SPREAD[kind])
+            best = compare(query, gallery, ids, options.repeats, options.rerank)
+            show(size, kind, best)
+            pairs = len(query) * len(gallery) / 1e6
+            growth.append((f"{size:7} {kind:7}", pairs, len(gallery), best))
+            del query, gallery
+        for name, (ratio, memory) in PEERS.get(size, {}).items():
+            print(f"{size:7} {'peer':7} {name:20}{'':10}{ratio:9.2f}{memory:11.0f}")
+    if len(options.size) > 1:
+        show_growth(growth)
+
+
+def show_growth(growth: list[tuple[str, float, int, dict[str, Cost]]]) -> None:
+    """Print how ranking grows: per pair of images, and memory per gallery image."""
+    print(f"\n{'growth':16}{'M pairs':>9}{'seconds':>10}{'ns/pair':>9}", end="")
+    print(f"{'ratio':>7}{'MiB':>7}{'KiB/item':>10}")
+    for name, pairs, items, best in growth:
+        seconds, memory = best["rank_embeddings"]
+        ratio = ratios(best)["rank_embeddings"]
+        print(f"{name:16}{pairs:9.0f}{seconds:10.2f}{1e3 * seconds / pairs:9.2f}", end="")
+        print(f"{ratio:7.2f}{memory:7.0f}{1024 * memory / items:10.2f}")
 
 
 if __name__ == "__main__":

@@ -26,8 +26,15 @@ _PRECISION = {
 def comparable(query: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
     """Return both (Q, D), (G, D) without gradients, half precision copied to float32.
 
-    ValueError says what is wrong with one of them or does not fit between them.
+    ValueError as `check_comparable`.
     """
+    check_comparable(query, gallery)
+    precision = _PRECISION[query.dtype]
+    return query.detach().to(precision), gallery.detach().to(precision)
+
+
+def check_comparable(query: Tensor, gallery: Tensor) -> None:
+    """Raise ValueError for what is wrong with one of them or does not fit between them."""
     for name, value in (("query", query), ("gallery", gallery)):
         if value.ndim != 2 or 0 in value.shape:
             raise ValueError(f"{name} must be (images, D), not empty; got {tuple(value.shape)}")
@@ -40,8 +47,6 @@ def comparable(query: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
     ):
         if ours != theirs:
             raise ValueError(f"query and gallery differ in {what}: {ours} and {theirs}")
-    precision = _PRECISION[query.dtype]
-    return query.detach().to(precision), gallery.detach().to(precision)
 
 
 def squared_norms(embeddings: Tensor, name: str) -> Floats:

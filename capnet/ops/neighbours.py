@@ -29,18 +29,21 @@ class Neighbours:
     order: NDArray[np.int64]  # (N, count) nearest images, nearest first; normally itself leads
     nearest: Floats  # (N, count) their squared distances, float32
     farthest: Floats  # (N,) largest squared distance
-    distance: Floats  # (Q, G) squared distances, float32
+    distance: Floats  # (Q, G) squared distances, float32; (0, G) where they were not wanted
 
 
-def nearest_neighbours(query: Tensor, gallery: Tensor, count: int) -> Neighbours:
+def nearest_neighbours(
+    query: Tensor, gallery: Tensor, count: int, keep_distance: bool = True
+) -> Neighbours:
     """Find the `count` nearest of all images, itself included, of each image (Q, D), (G, D).
 
-    Distances are squared Euclidean in float32, zero from an image to itself.
+    Distances are squared Euclidean in float32, zero from an image to itself. Those from the queries
+    to the gallery are kept unless `keep_distance` is False.
     """
     queries, items = len(query), len(gallery)
     best = np.full((queries + items, count), _EMPTY)
     farthest = np.zeros(queries + items, dtype=np.float32)
-    distance = np.empty((queries, items), dtype=np.float32)
+    distance = np.empty((queries if keep_distance else 0, items), dtype=np.float32)
     blocks = [(start, query[start : start + _TILE]) for start in range(0, queries, _TILE)]
     blocks += [
         (queries + start, gallery[start : start + _TILE]) for start in range(0, items, _TILE)
@@ -59,7 +62,7 @@ def nearest_neighbours(query: Tensor, gallery: Tensor, count: int) -> Neighbours
         else:
             _compete(best[columns], farthest[columns], tile.T, top)
         _compete(best[rows], farthest[rows], tile, left)
-        if top < queries <= left:
+        if keep_distance and top < queries <= left:
             distance[rows, left - queries : left - queries + len(theirs)] = tile
     order = (best & np.uint64(0xFFFFFFFF)).astype(np.int64)
     return Neighbours(order, _distance(best), farthest, distance)

@@ -24,6 +24,8 @@ _JUNK = -1
 class Protocol:
     """The ids of Q queries and G gallery items, checked, and the gallery sorted by pid."""
 
+    query_pids: Ints  # (Q,)
+    gallery_pids: Ints  # (G,)
     query_camids: Ints  # (Q,)
     gallery_camids: Ints  # (G,)
     junk: NDArray[np.bool_]  # (G,)
@@ -41,6 +43,8 @@ class Protocol:
         by_pid = np.argsort(offered, kind="stable")
         ordered = offered[by_pid]
         return cls(
+            query_pids=wanted,
+            gallery_pids=offered,
             query_camids=_ids(query_camids, "query_camids", lowest=0, length=len(wanted)),
             gallery_camids=_ids(gallery_camids, "gallery_camids", lowest=0, length=len(offered)),
             junk=offered == _JUNK,
@@ -52,8 +56,8 @@ class Protocol:
     def check_sizes(self, queries: int, gallery: int) -> None:
         """Raise ValueError unless there is one id for each query and each gallery item."""
         for name, ids, images in (
-            ("query_pids", self.query_camids, queries),
-            ("gallery_pids", self.gallery_camids, gallery),
+            ("query_pids", self.query_pids, queries),
+            ("gallery_pids", self.gallery_pids, gallery),
         ):
             if len(ids) != images:
                 raise ValueError(f"{name} has {len(ids)} entries for {images} images")
@@ -66,8 +70,15 @@ class Protocol:
 
 
 def _ids(values: Ids, name: str, lowest: int, length: int | None = None) -> Ints:
+    if values is None:
+        raise ValueError(
+            f"{name} is None; where cameras are unknown, give 0 for each query and 1 for each "
+            "gallery image, and no image is left out"
+        )
     ids = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-    if ids.ndim != 1 or ids.size == 0 or ids.dtype.kind not in "iu":
+    if ids.size == 0:
+        raise ValueError(f"{name} is empty")
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
         raise ValueError(f"{name} must be a list of integers, got {ids.dtype} {ids.shape}")
     if length is not None and len(ids) != length:
         raise ValueError(f"{name} has {len(ids)} entries, the pids beside it {length}")

@@ -1,6 +1,5 @@
 """The ranking against the oracle's full sort, by hand, and by what must not change it."""
 
-import dataclasses
 import math
 import tracemalloc
 from pathlib import Path
@@ -12,43 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from capnet.ops import ranking
-from capnet.ops.ranking import rank_distance, rank_embeddings, rank_lists
+from capnet.ops import blocks
+from capnet.ops.ranking import rank_distance, rank_embeddings
+from tests.ops.cases import (
+    assert_agrees,
+    assert_same,
+    random_case,
+    squared_distance,
+    whole_number_set,
+)
 from tests.reference import rank_reference
 
 MARKET = Path(__file__).resolve().parents[3] / "shared" / "data" / "market1501-labels.npz"
-
-
-def assert_agrees(ranked, expected):
-    for name in ("cmc", "mean_ap", "mean_inp", "average_precision"):
-        assert_allclose(getattr(ranked, name), expected[name], rtol=1e-12, err_msg=name)
-    assert_array_equal(ranked.first_match_rank, expected["first_match_rank"])
-    assert_array_equal(ranked.valid, expected["first_match_rank"] >= 0)
-    assert ranked.num_valid_queries == expected["num_valid_queries"]
-    assert ranked.num_tied_matches == expected["ties_touching_match"]
-
-
-def assert_same(ranked, other):
-    for field in dataclasses.fields(ranked):
-        assert_array_equal(getattr(ranked, field.name), getattr(other, field.name), field.name)
-
-
-def random_case(rng):
-    """Small and mean: few ids and cameras, junk, fewer items than ranks, queries without match."""
-    queries, items = rng.integers(1, 7), rng.integers(1, 25)
-    people, cameras = rng.integers(1, 6), rng.integers(1, 4)
-    ids = (
-        rng.integers(0, people + 1, queries),
-        rng.integers(-1, people + 1, items),
-        rng.integers(0, cameras, queries),
-        rng.integers(0, cameras, items),
-    )
-    return queries, items, ids
-
-
-def squared_distance(query, gallery):
-    query, gallery = (np.asarray(x, dtype=np.float64) for x in (query, gallery))
-    return ((query[:, None] - gallery[None]) ** 2).sum(axis=2)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -70,7 +44,7 @@ def test_rank_embeddings_agrees_with_the_oracle(dtype, monkeypatch):
         queries, items, ids = random_case(rng)
         width = rng.integers(1, 6)
         query, gallery = (rng.integers(-4, 5, (n, width)) for n in (queries, items))
-        monkeypatch.setattr(ranking, "_QUERY_BLOCK", int(rng.integers(1, 9)))
+        monkeypatch.setattr(blocks, "QUERY_BLOCK", int(rng.integers(1, 9)))
         tensors = (torch.from_numpy(x).to(dtype) for x in (query, gallery))
         ranked = rank_embeddings(*tensors, *ids)
         assert_agrees(ranked, rank_reference(squared_distance(query, gallery), *ids))
@@ -119,85 +93,27 @@ def test_no_valid_query_is_counted_not_crashed_on():
     assert len(ranked.cmc) == 4
 
 
-@st.composite
-def one_query(draw):
-    """One query of pid 1 and camera 0 with a match: distances that all differ, pids, camids."""
-    items = draw(st.integers(1, 15))
-    pids = draw(st.lists(st.integers(-1, 3), min_size=items, max_size=items))
-    camids = draw(st.lists(st.integers(0, 2), min_size=items, max_size=items))
-    match = draw(st.integers(0, items - 1))
-    pids[match], camids[match] = 1, 1
-    distances = draw(st.permutations(range(items)))
-    return [float(d) for d in distances], pids, camids
-
-
-def rank_one(distances, pids, camids):
-    return rank_distance(torch.tensor([distances]), [1], pids, [0], camids)
-
-
-@given(one_query())
-def test_cmc_never_falls(case):
-    cmc = rank_one(*case).cmc
-    assert (np.diff(cmc) >= 0).all()
-    assert cmc[-1] == 1
-
-
-@given(one_query())
-def test_mean_ap_is_one_exactly_when_the_matches_come_first(case):
-    offered = sorted(
-        (d, pid == 1)
-        for d, pid, cam in zip(*case, strict=True)
-        if pid >= 0 and (pid, cam) != (1, 0)
-    )
-    right = [match for _, match in offered]
-    ranked = rank_one(*case)
-    assert (ranked.mean_ap == 1) == (right == sorted(right, reverse=True))
-    assert (ranked.mean_inp == 1) == (ranked.mean_ap == 1)
-
-
-@given(one_query(), st.integers(0, 15), st.floats(0, 20, width=32), st.sampled_from([1, -1]))
-def test_junk_and_own_camera_items_change_nothing(case, place, distance, pid):
-    distances, pids, camids = ([*values] for values in case)
-    for values, new in ((distances, distance), (pids, pid), (camids, 0)):
-        values.insert(min(place, len(values)), new)
-    assert_same(rank_one(distances, pids, camids), rank_one(*case))
-
-
-@given(one_query(), st.randoms(use_true_random=False))
-def test_gallery_order_changes_nothing_without_ties(case, random):
-    items = list(zip(*case, strict=True))
-    random.shuffle(items)
-    assert_same(rank_one(*map(list, zip(*items, strict=True))), rank_one(*case))
-
-
-@given(one_query(), st.floats(1e-3, 1e3))
-def test_scale_changes_nothing(case, scale):
-    distances, *ids = case
-    assert_same(rank_one([d * scale for d in distances], *ids), rank_one(*case))
-
-
-def whole_number_set(queries=23, items=90, width=3):
-    rng = np.random.default_rng(7)
-    query, gallery = (
-        torch.from_numpy(rng.integers(-2, 3, (n, width))).float() for n in (queries, items)
-    )
-    ids = (
-        rng.integers(0, 6, queries),
-        rng.integers(-1, 6, items),
-        rng.integers(0, 3, queries),
-        rng.integers(0, 3, items),
-    )
-    return query, gallery, ids
-
-
 @pytest.mark.parametrize("block", [1, 2, 7, 23, 1000])
 def test_block_size_changes_nothing(block, monkeypatch):
     query, gallery, ids = whole_number_set()
     expected = rank_embeddings(query, gallery, *ids)
-    monkeypatch.setattr(ranking, "_QUERY_BLOCK", block)
+    monkeypatch.setattr(blocks, "QUERY_BLOCK", block)
     assert_same(rank_embeddings(query, gallery, *ids), expected)
     distance = torch.cdist(query.double(), gallery.double()).square().round()
     assert_same(rank_distance(distance, *ids), expected)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([torch.float16, torch.bfloat16]))
+def test_half_precision_is_that_of_its_float32_copy(seed, dtype):
+    rng = np.random.default_rng(seed)
+    queries, items, ids = random_case(rng)
+    query, gallery = (
+        torch.from_numpy(rng.standard_normal((n, 40))).to(dtype) for n in (queries, items)
+    )
+    expected = rank_embeddings(query.float(), gallery.float(), *ids)
+    assert_same(rank_embeddings(query, gallery, *ids), expected)
+    distance = torch.from_numpy(rng.random((queries, items))).to(dtype)
+    assert_same(rank_distance(distance, *ids), rank_distance(distance.float(), *ids))
 
 
 def test_views_and_gradients_are_welcome():
@@ -253,106 +169,3 @@ def test_the_oracle_agrees_on_market_ids_and_cameras(whole):
     assert (ranked.num_tied_matches > 0) == whole
     assert ranked.mean_ap == pytest.approx(ranked.average_precision.mean())
     assert ranked.cmc[0] == (ranked.first_match_rank == 0).mean()
-
-
-def test_rank_lists_are_the_head_of_a_stable_sort():
-    query, gallery, ids = whole_number_set(items=12)
-    items, distances = rank_lists(query, gallery, *ids, top=9)
-    expected = squared_distance(query, gallery)
-    for q, (pid, camid) in enumerate(zip(ids[0], ids[2], strict=True)):
-        offered = [
-            g for g in range(12) if ids[1][g] >= 0 and (ids[1][g], ids[3][g]) != (pid, camid)
-        ]
-        head = sorted(offered, key=lambda g: expected[q, g])[:9]
-        missing = 9 - len(head)
-        assert_array_equal(items[q], head + [-1] * missing)
-        assert_array_equal(distances[q], [*expected[q, head], *[np.inf] * missing])
-    assert (items == -1).any()
-
-
-def test_rank_lists_of_a_gallery_shorter_than_the_list():
-    items, distances = rank_lists(
-        torch.zeros(1, 2), torch.ones(2, 2), [1], [2, 1], [0], [0, 1], top=4
-    )
-    assert_array_equal(items, [[0, 1, -1, -1]])
-    assert_array_equal(distances, [[2, 2, np.inf, np.inf]])
-
-
-GOOD = {
-    "query": torch.zeros(2, 3),
-    "gallery": torch.zeros(4, 3),
-    "query_pids": [1, 2],
-    "gallery_pids": [1, 2, 0, -1],
-    "query_camids": [0, 0],
-    "gallery_camids": [1, 1, 1, 1],
-}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"query": torch.zeros(2, 4)}, r"query and gallery differ in width: 4 and 3"),
-        ({"query": torch.zeros(2, 3).double()}, r"query and gallery differ in dtype"),
-        ({"query": torch.zeros(2, 3, dtype=torch.int64)}, r"query must be floating point"),
-        ({"query": torch.zeros(3)}, r"query must be \(images, D\)"),
-        ({"query": torch.zeros(0, 3)}, r"query must be \(images, D\), not empty"),
-        ({"gallery": torch.zeros(0, 3)}, r"gallery must be \(images, D\), not empty"),
-        ({"query": torch.tensor([[0, 0, 0], [0, math.nan, 0]])}, r"query .* rows \[1\]"),
-        ({"gallery": torch.full((4, 3), math.inf)}, r"gallery .* rows \[0, 1, 2, 3\]"),
-        ({"gallery": torch.full((4, 3), 1e19)}, r"gallery .* huge values in rows"),
-        ({"query": torch.zeros(2, 3, device="meta")}, r"query and gallery differ in device"),
-        ({"query_pids": [1]}, r"query_camids has 2 entries"),
-        ({"query_pids": [1] * 3, "query_camids": [0] * 3}, r"query_pids has 3 .* 2 images"),
-        ({"gallery_camids": [1] * 5}, r"gallery_camids has 5 entries"),
-        ({"gallery_pids": [1], "gallery_camids": [0]}, r"gallery_pids has 1 .* 4 images"),
-        ({"gallery_pids": [[1, 2, 0, -1]]}, r"gallery_pids must be a list of integers"),
-        ({"query_pids": [1.0, 2.0]}, r"query_pids must be a list of integers, got float64"),
-        ({"query_pids": [1, -1]}, r"query_pids\[1\] is -1; the lowest value allowed is 0"),
-        ({"gallery_pids": [1, -2, 0, 0]}, r"gallery_pids\[1\] is -2; .* -1"),
-        ({"query_camids": [-1, 0]}, r"query_camids\[0\] is -1"),
-        ({"gallery_camids": [0, 0, 0, -1]}, r"gallery_camids\[3\] is -1"),
-        ({"max_rank": 0}, r"max_rank must be at least 1, got 0"),
-    ],
-)
-def test_bad_input_is_named(change, message):
-    with pytest.raises(ValueError, match=message):
-        rank_embeddings(**(GOOD | change))
-
-
-@pytest.mark.parametrize(
-    ("distance", "message"),
-    [
-        (torch.zeros(2, 5), r"gallery_pids has 4 entries for 5 images"),
-        (torch.zeros(8), r"distance must be floating point \(Q, G\)"),
-        (torch.zeros(2, 4, dtype=torch.int64), r"distance must be floating point \(Q, G\)"),
-        (torch.tensor([[0.0] * 4, [0, math.inf, 0, 0]]), r"distance has .* rows \[1\]"),
-        (torch.full((2, 4), math.nan), r"distance has NaN or infinity in rows \[0, 1\]"),
-    ],
-)
-def test_bad_distance_is_named(distance, message, monkeypatch):
-    monkeypatch.setattr(ranking, "_QUERY_BLOCK", 2)
-    ids = [GOOD[f"{split}_{ids}"] for ids in ("pids", "camids") for split in ("query", "gallery")]
-    with pytest.raises(ValueError, match=message):
-        rank_distance(distance, *ids)
-
-
-def test_a_list_needs_a_length():
-    with pytest.raises(ValueError, match="top must be at least 1, got 0"):
-        rank_lists(**GOOD, top=0)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
-def test_the_device_changes_nothing(dtype):
-    query, gallery, ids = whole_number_set()
-    expected = rank_embeddings(query, gallery, *ids)
-    with torch.autocast("cuda"):
-        ranked = rank_embeddings(query.to("cuda", dtype), gallery.to("cuda", dtype), *ids)
-    assert_same(ranked, expected)
-    for ours, theirs in zip(
-        rank_lists(query.cuda(), gallery.cuda(), *ids),
-        rank_lists(query, gallery, *ids),
-        strict=True,
-    ):
-        assert_array_equal(ours, theirs)

@@ -9,20 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from capnet.ops import neighbours, rerank
+from capnet.ops import encoding, neighbours
 from capnet.ops.neighbours import nearest_neighbours
 from capnet.ops.ranking import rank_distance, rank_embeddings
-from capnet.ops.rerank import k_reciprocal_distance, rerank_memory
+from capnet.ops.rerank import k_reciprocal_distance
+from tests.ops.cases import people
 from tests.reference import rerank_reference
-
-
-def people(rng, queries, items, ids=8, width=6, spread=0.6):
-    """Embeddings around one centre per person, and the persons."""
-    centres = rng.standard_normal((ids, width))
-    pids = rng.integers(0, ids, queries + items)
-    images = centres[pids] + spread * rng.standard_normal((queries + items, width))
-    query, gallery = images[:queries], images[queries:]
-    return torch.from_numpy(query).float(), torch.from_numpy(gallery).float(), pids
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -39,7 +31,7 @@ def test_agrees_with_the_oracle(seed, whole, monkeypatch):
         k2 = int(rng.integers(1, queries + items + 1))
         lambda_value = float(rng.random())
         monkeypatch.setattr(neighbours, "_TILE", int(rng.integers(1, 20)))
-        monkeypatch.setattr(rerank, "_IMAGES", int(rng.integers(1, 20)))
+        monkeypatch.setattr(encoding, "IMAGES", int(rng.integers(1, 20)))
         result = k_reciprocal_distance(query, gallery, k1, k2, lambda_value)
         expected = rerank_reference(query.numpy(), gallery.numpy(), k1, k2, lambda_value)
         assert result.dtype == torch.float32
@@ -66,7 +58,7 @@ def test_tiles_change_nothing(tile, monkeypatch):
     query, gallery = (torch.from_numpy(rng.integers(-2, 3, (n, 3))).float() for n in (7, 43))
     expected = k_reciprocal_distance(query, gallery, 8, 4)
     monkeypatch.setattr(neighbours, "_TILE", tile)
-    monkeypatch.setattr(rerank, "_IMAGES", tile)
+    monkeypatch.setattr(encoding, "IMAGES", tile)
     assert torch.equal(k_reciprocal_distance(query, gallery, 8, 4), expected)
 
 
@@ -140,24 +132,3 @@ def test_bad_input_is_named(change, message):
     good = {"query": torch.zeros(2, 1), "gallery": torch.zeros(4, 1), "k1": 3, "k2": 2}
     with pytest.raises(ValueError, match=message):
         k_reciprocal_distance(**(good | change))
-
-
-def test_what_does_not_fit_is_refused_before_it_starts(monkeypatch):
-    monkeypatch.setattr(rerank, "nearest_neighbours", lambda *_: pytest.fail("it has started"))
-    monkeypatch.setattr(rerank.os, "sysconf", lambda name: 2**13)  # 64 MiB
-    with pytest.raises(MemoryError, match=r"needs about \d+\.\d GiB, this machine has 0.1"):
-        k_reciprocal_distance(torch.zeros(2, 1), torch.zeros(4, 1), 3, 2)
-
-
-def test_memory_is_the_result_and_little_that_grows_with_the_images():
-    result = 4 * 11_659 * 82_161  # MSMT17
-    assert 0 < rerank_memory(11_659, 82_161, 2048, 20) - result < 2**30
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_the_device_changes_nothing():
-    rng = np.random.default_rng(6)
-    query, gallery = (torch.from_numpy(rng.integers(-2, 3, (n, 3))).float() for n in (7, 43))
-    result = k_reciprocal_distance(query.cuda(), gallery.cuda(), 8, 4)
-    assert_allclose(result, k_reciprocal_distance(query, gallery, 8, 4), atol=1e-6)

@@ -82,3 +82,104 @@ def _mean(values: ArrayLike) -> float:
     """The mean, or nan of nothing."""
     values = np.asarray(values, dtype=np.float64)
     return float(values.sum() / len(values)) if len(values) else math.nan
+
+
+def single_shot_reference(
+    distance: ArrayLike,
+    query_pids: Sequence[int],
+    gallery_pids: Sequence[int],
+    query_camids: Sequence[int],
+    gallery_camids: Sequence[int],
+    trials: int,
+    seed: int,
+) -> tuple[NDArray[np.int64], int]:
+    """Places (Q, trials) of the one right answer in single-gallery-shot lists, and the ties.
+
+    In a trial each gallery item has a number, of PCG64([seed, trial])'s raw stream. A query's list
+    holds, of each person (junk is none), the item with the lowest number among those by another
+    camera than the query's. -1 where the query's person is not in it. Ties: right answers at
+    exactly the distance of another item of the list, over all trials.
+    """
+    distance = np.asarray(distance, dtype=np.float64)
+    places = np.full((len(query_pids), trials), -1, dtype=np.int64)
+    ties = 0
+    for trial in range(trials):
+        stream = np.random.PCG64([seed, trial])
+        numbers = [int(stream.random_raw()) for _ in gallery_pids]
+        for q in range(len(query_pids)):
+            drawn = []
+            for person in set(gallery_pids) - {JUNK_PID}:
+                shots = _shots(person, gallery_pids, query_camids[q], gallery_camids)
+                if shots:
+                    drawn.append(min(shots, key=lambda g: numbers[g]))
+            ranked = sorted(sorted(drawn), key=lambda g: distance[q, g])
+            for place, g in enumerate(ranked):
+                if gallery_pids[g] == query_pids[q]:
+                    places[q, trial] = place
+                    ties += [distance[q, other] for other in ranked].count(distance[q, g]) > 1
+    return places, ties
+
+
+def single_shot_expected_rank1(
+    distance: ArrayLike,
+    query_pids: Sequence[int],
+    gallery_pids: Sequence[int],
+    query_camids: Sequence[int],
+    gallery_camids: Sequence[int],
+) -> float:
+    """Rank-1 over every possible draw of one item per person, for distances that all differ.
+
+    A match that is drawn comes first if no other person's draw is nearer, and each person's item is
+    drawn evenly and apart from the others'.
+    """
+    distance = np.asarray(distance, dtype=np.float64)
+    chances = []
+    for q, pid in enumerate(query_pids):
+        matches = _shots(pid, gallery_pids, query_camids[q], gallery_camids)
+        if not matches:
+            continue
+        chance = 0.0
+        for match in matches:
+            first = 1.0
+            for person in set(gallery_pids) - {JUNK_PID, pid}:
+                shots = _shots(person, gallery_pids, query_camids[q], gallery_camids)
+                if shots:
+                    first *= sum(distance[q, g] > distance[q, match] for g in shots) / len(shots)
+            chance += first / len(matches)
+        chances.append(chance)
+    return _mean(chances)
+
+
+def _shots(
+    person: int, gallery_pids: Sequence[int], query_camid: int, gallery_camids: Sequence[int]
+) -> list[int]:
+    """A person's gallery items by another camera than the query's."""
+    return [
+        g
+        for g in range(len(gallery_pids))
+        if gallery_pids[g] == person and gallery_camids[g] != query_camid
+    ]
+
+
+def camera_pair_reference(
+    distance: ArrayLike,
+    query_pids: Sequence[int],
+    gallery_pids: Sequence[int],
+    query_camids: Sequence[int],
+    gallery_camids: Sequence[int],
+    query_camera: int,
+    gallery_camera: int,
+) -> Ranked | None:
+    """The ranking of one camera's queries in one camera's gallery; None where either is empty."""
+    distance = np.asarray(distance, dtype=np.float64)
+    rows = [q for q in range(len(query_camids)) if query_camids[q] == query_camera]
+    columns = [g for g in range(len(gallery_camids)) if gallery_camids[g] == gallery_camera]
+    if not rows or not columns:
+        return None
+    return rank_reference(
+        [[distance[q, g] for g in columns] for q in rows],
+        [query_pids[q] for q in rows],
+        [gallery_pids[g] for g in columns],
+        [query_camids[q] for q in rows],
+        [gallery_camids[g] for g in columns],
+    )
