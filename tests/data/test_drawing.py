@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from capnet.data.drawing.place import choose_style
+from capnet.data.shots import CAMERAS
 from capnet.data.synthetic import generate
 
 SMALL = {
@@ -85,9 +87,16 @@ def test_any_size_and_the_hardest_dials_can_be_drawn(
     tmp_path: Path, height: int, width: int
 ) -> None:
     dials = ("clutter", "occlusion", "misalignment", "camera_shift", "clothing_similarity")
+    dials += ("background_leak",)
     size = {"height": height, "width": width, "junk": 20}
     generate(tmp_path / "set", **(TINY | size), **dict.fromkeys(dials, 1.0), workers=1)
     assert {p.pixels.shape for p in pictures(tmp_path / "set")} == {(height, width, 3)}
+
+
+def test_no_two_cameras_have_ground_and_wall_of_the_same_kinds() -> None:
+    rng = np.random.default_rng(1)
+    styles = [choose_style(rng, order) for order in range(CAMERAS)]
+    assert len({(style.ground, style.wall) for style in styles}) == CAMERAS
 
 
 def first_found(

@@ -34,7 +34,18 @@ class Canvas:
         else:
             stencil = Image.new("L", self.picture.size)
             shape(ImageDraw.Draw(stencil), 255)
-            self.picture.paste(ink, mask=stencil)
+            paste_within(self.picture, ink, stencil)
+
+
+def paste_within(picture: Image.Image, ink: Ink, mask: Image.Image) -> None:
+    """Paste `ink` through `mask` (L, of the picture's size), leaving out what the mask has empty.
+
+    Most masks are small, and Pillow blends every pixel that it is given.
+    """
+    box = mask.getbbox()
+    if box is not None:
+        part = ink if isinstance(ink, tuple) else ink.crop(box)
+        picture.paste(part, box, mask.crop(box))
 
 
 def fill_box(pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int], ink: Rgb) -> None:
@@ -56,12 +67,13 @@ def ellipse(centre: Point, half_width: float, half_height: float) -> Shape:
 
 def limb(joints: Sequence[Point], half_widths: Sequence[float]) -> Shape:
     """Return a chain of tapering segments with round joints."""
+    ends = list(zip(joints, half_widths, strict=True))
+    shapes = [polygon(_segment(a, b, wide, narrow)) for (a, wide), (b, narrow) in pairwise(ends)]
+    shapes += [ellipse(joint, half, half) for joint, half in ends]
 
     def draw(pen: ImageDraw.ImageDraw, ink: Rgb | int) -> None:
-        for (start, wide), (end, narrow) in pairwise(zip(joints, half_widths, strict=True)):
-            pen.polygon(_segment(start, end, wide, narrow), fill=ink)
-            ellipse(start, wide, wide)(pen, ink)
-            ellipse(end, narrow, narrow)(pen, ink)
+        for shape in shapes:
+            shape(pen, ink)
 
     return draw
 

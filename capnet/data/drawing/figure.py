@@ -144,15 +144,37 @@ def _shadow(body: Body) -> None:
     x, y = body.stand.x, body.stand.y
     patch = Image.new("L", picture.size)
     ellipse((x + round(4 * unit), y), 15 * unit, 3.2 * unit)(ImageDraw.Draw(patch), 120)
-    picture.paste((16, 16, 22), mask=patch.filter(ImageFilter.BoxBlur(max(1, round(unit)))))
+    radius = max(1, round(unit))
+    box = _around(patch, radius + 1)
+    if box is not None:
+        soft = patch.crop(box).filter(ImageFilter.BoxBlur(radius))
+        picture.paste((16, 16, 22), box, soft)
 
 
 def _relief(picture: Image.Image, parts: Image.Image, stature: int) -> None:
     """Model the figure by light from the upper left: bright and dark rims along its outline."""
+    box = parts.getbbox()
+    if box is None:
+        return
     mask = parts.point([0] + [255] * 255)
     radius = max(1, stature // 32)
     blurred = mask.filter(ImageFilter.BoxBlur(radius)).filter(ImageFilter.BoxBlur(radius))
     soft = np.pad(np.asarray(blurred, dtype=np.int16), radius, mode="edge")
     slope = soft[2 * radius :, 2 * radius :] - soft[: -2 * radius, : -2 * radius]
-    light = Image.fromarray((122 + slope // 3).astype(np.uint8))
-    picture.paste(ImageChops.soft_light(picture, Image.merge("RGB", [light] * 3)), mask=mask)
+    light = Image.fromarray((122 + slope // 3).astype(np.uint8)).crop(box)
+    lit = ImageChops.soft_light(picture.crop(box), Image.merge("RGB", [light] * 3))
+    picture.paste(lit, box, mask.crop(box))
+
+
+def _around(mask: Image.Image, margin: int) -> tuple[int, int, int, int] | None:
+    """Return the box of what a mask shows and a margin, inside the picture; None if it is empty."""
+    box = mask.getbbox()
+    if box is None:
+        return None
+    left, top, right, bottom = box
+    return (
+        max(0, left - margin),
+        max(0, top - margin),
+        min(mask.width, right + margin),
+        min(mask.height, bottom + margin),
+    )

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from capnet.data.drawing.body import Stand, strike
 from capnet.data.drawing.camera import Camera, expose
+from capnet.data.drawing.canvas import paste_within
 from capnet.data.drawing.figure import paint_figure
 from capnet.data.drawing.person import PALETTE, Person, between, invent, pick, vary
 from capnet.data.drawing.things import OBSTACLES
@@ -25,6 +26,7 @@ class Dials:
     misalignment: float
     camera_shift: float
     clothing_similarity: float
+    background_leak: float
 
 
 def photograph(
@@ -35,16 +37,20 @@ def photograph(
     size: tuple[int, int],
     dials: Dials,
     *,
+    spot: tuple[float, float] | None,
     badly_cut: bool,
 ) -> tuple[Image.Image, Image.Image]:
     """Return an image (RGB) of `size` and the visible parts of the person in it (L).
 
-    `place` is at least SCALE times as large. Without a person the box shows the place alone; if it
-    is badly cut, only a piece of the person is in it.
+    `place` is at least SCALE times as large; `spot` says what part of it is seen, as shares of what
+    is free across and down (None: any). Without a person the box shows the place alone; if it is
+    badly cut, only a piece of the person is in it.
     """
     width, height = size[0] * SCALE, size[1] * SCALE
-    left = int(rng.integers(place.width - width + 1))
-    top = int(rng.integers(place.height - height + 1))
+    across, down = place.width - width, place.height - height
+    left, top = int(rng.integers(across + 1)), int(rng.integers(down + 1))
+    if spot is not None:  # after the draws above, so that all else stays the same
+        left, top = round(spot[0] * across), round(spot[1] * down)
     picture = place.crop((left, top, left + width, top + height))
     if rng.random() < 0.5 * dials.clutter:
         _passer_by(rng, picture, camera, dials)
@@ -117,5 +123,5 @@ def _obstruct(
         thing = pick(rng, OBSTACLES)
         thing(ImageDraw.Draw(layer), rng, spot, round(height * between(rng, 0.55, 0.8)), colour)
         cover = layer.getchannel("A")
-        picture.paste(layer, mask=cover)
+        paste_within(picture, layer, cover)
     parts.paste(0, mask=cover)
