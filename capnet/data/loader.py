@@ -1,75 +1,63 @@
-"""Images in the order asked for, alike for any number of workers and processes."""
+"""Batches of pixels in the order asked for, alike for any number of workers and processes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from capnet.data.pixels import Bytes, FilePixels
 from capnet.data.sampler import Draw
-from capnet.data.transforms import Transform, rgb
 from capnet.machine import cores_per_process
-from capnet.records import Record
-
-Loader = DataLoader[tuple[Tensor, int]]
 
 
-class Images(Dataset[tuple[Tensor, int]]):
-    """Gives for a Draw the transformed image and its number (its label, or its place)."""
+class Batch(NamedTuple):
+    """B images: pixels (B, 3, H, W) uint8, a number of each (its label, or its place), its seed."""
 
-    def __init__(self, paths: list[Path], numbers: Sequence[int], transform: Transform) -> None:
-        self.paths, self.numbers, self.transform = paths, numbers, transform
-
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, int]:
-        image = read_image(self.paths[draw.index])
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(draw.seed)  # torch.manual_seed would reach GPUs too
-            return self.transform(image), self.numbers[draw.index]
+    images: Tensor
+    numbers: Tensor  # (B,) int64
+    seeds: Tensor  # (B,) int64, of the augmentation
 
 
-def read_image(path: Path) -> Image.Image:
-    """Read an image as RGB; OSError names the file and says to prepare the data set again."""
-    try:
-        with Image.open(path) as image:
-            return rgb(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OSError(
-            f"{path}: cannot be read ({reason}), though it could when the data set was prepared; "
-            "`dvc repro --force prepare` checks every image again"
-        ) from error
+Loader = DataLoader[Batch]
+
+
+class _Batches(Dataset[Batch]):
+    """Gives for a list of draws their batch."""
+
+    def __init__(self, pixels: FilePixels | Bytes, numbers: Sequence[int]) -> None:
+        self.pixels, self.numbers = pixels, numbers
+
+    def __getitem__(self, draws: list[Draw]) -> Batch:
+        return Batch(
+            torch.from_numpy(self.pixels[[draw.index for draw in draws]]),
+            torch.tensor([self.numbers[draw.index] for draw in draws]),
+            torch.tensor([draw.seed for draw in draws]),
+        )
 
 
 def train_loader(
-    records: Sequence[Record],
-    root: Path,
-    transform: Transform,
-    batches: Sequence[list[Draw]],
-    workers: int,
+    pixels: FilePixels | Bytes, labels: Sequence[int], batches: Sequence[list[Draw]], workers: int
 ) -> Loader:
-    """Return a loader of one epoch: images (B, 3, H, W) float32 and labels (B,) int64 (R22).
+    """Return a loader of one epoch (R22): `batches` are draws from the images and their labels.
 
-    `batches` are draws from `records`, whose paths lie below `root`. What a draw gives depends on
-    its index and seed alone: not on its batch, on `workers` processes, or on the rank (A27).
+    What a draw gives depends on its index and seed alone: not on its batch, on `workers`
+    processes, or on the rank (A27).
     """
-    labels = [record.label for record in records]
-    return _loader(Images([root / r.path for r in records], labels, transform), batches, workers)
+    return _loader(_Batches(pixels, labels), batches, workers)
 
 
-def test_loader(
-    records: Sequence[Record], root: Path, transform: Transform, batch_size: int, workers: int
-) -> Loader:
-    """Return a loader of all records in order: images (B, 3, H, W) and their places (B,) int64."""
-    places = range(len(records))
+def test_loader(pixels: FilePixels, batch_size: int, workers: int) -> Loader:
+    """Return a loader of all images in order, numbered by their places."""
+    places = range(len(pixels.records))
     batches = [
         [Draw(place, 0) for place in places[start : start + batch_size]]
         for start in places[::batch_size]
     ]
-    return _loader(Images([root / r.path for r in records], places, transform), batches, workers)
+    return _loader(_Batches(pixels, places), batches, workers)
 
 
 def default_workers() -> int:
@@ -80,10 +68,11 @@ def default_workers() -> int:
     return min(8, cores_per_process()) if torch.cuda.is_available() else 0
 
 
-def _loader(images: Images, batches: Sequence[list[Draw]], workers: int) -> Loader:
+def _loader(images: _Batches, batches: Sequence[list[Draw]], workers: int) -> Loader:
     return DataLoader(
         images,
-        batch_sampler=batches,
+        sampler=batches,
+        batch_size=None,  # a batch is read whole
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # else each epoch would take a number from the global one

@@ -1,11 +1,19 @@
 """The network that a run's settings describe."""
 
+import torch
+
 from capnet.models.network import Network
 from capnet.settings import Run
 
 
 def network_of(run: Run, identities: int, *, pretrained: bool) -> Network:
-    """Build the network of a run; `pretrained=False` where a checkpoint follows."""
+    """Build the network of a run; `pretrained=False` where a checkpoint follows.
+
+    From here on the process takes numbers below 1e-38 for 0. Weights that die decay to such
+    numbers, and a CPU computes with them so slowly that a long training loses half of its speed or
+    more. Threads take this over when they start, so it must come before the first computation.
+    """
+    torch.set_flush_denormal(True)
     model = run.model
     return Network(
         identities,

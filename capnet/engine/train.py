@@ -16,9 +16,10 @@ from accelerate import Accelerator, PartialState
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from capnet.data.augment import augment, draw
 from capnet.data.loader import default_workers, train_loader
+from capnet.data.pixels import Bytes, FilePixels, kept_pixels
 from capnet.data.sampler import Draw, epoch_batches, shard
-from capnet.data.transforms import train_transform
 from capnet.engine import checkpoint
 from capnet.engine.assemble import network_of
 from capnet.engine.work import TrainingError, WorkFolder
@@ -39,8 +40,9 @@ def train(run: Run, records: Sequence[Record], root: Path, work: WorkFolder) -> 
     """Train one network, from the start or from where an interruption left it.
 
     records: the train split, whose paths start from `root`; `work` holds the state and, at the
-    end, the results. Raises TrainingError, CheckpointError, WeightsError, ValueError or OSError;
-    the state after the last whole epoch stays on disk.
+    end, the results; what was read of the images is kept beside it. Raises TrainingError,
+    CheckpointError, WeightsError, ValueError or OSError; the state after the last whole epoch
+    stays on disk.
     """
     accelerator = start(run)
     labels = [record.label for record in records]
@@ -55,6 +57,8 @@ def train(run: Run, records: Sequence[Record], root: Path, work: WorkFolder) -> 
     model, optimizer = accelerator.prepare(network, optimizer)
     network = accelerator.unwrap_model(model)
     progress = work.resume(network, optimizer, accelerator.scaler)
+    files = FilePixels(records, root, run.model.height, run.model.width)
+    pixels = kept_pixels(files, work.path.parent / "pixels")
 
     facts = {
         "processes": accelerator.num_processes,
@@ -68,7 +72,7 @@ def train(run: Run, records: Sequence[Record], root: Path, work: WorkFolder) -> 
         batches = epoch_batches(
             labels, run.train.ids_per_batch, run.train.images_per_id, run.seed, epoch
         )
-        means = train_epoch(accelerator, model, optimizer, run, records, root, batches)
+        means = train_epoch(accelerator, model, optimizer, run, pixels, labels, batches)
         row = {"epoch": epoch + 1, "learning_rate": rate, **means}
         progress.add(row, sum(map(len, batches)), time.perf_counter() - began)
         if accelerator.is_main_process:
@@ -111,29 +115,24 @@ def train_epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     run: Run,
-    records: Sequence[Record],
-    root: Path,
+    pixels: FilePixels | Bytes,
+    labels: Sequence[int],
     batches: Sequence[Sequence[Draw]],
 ) -> dict[str, float]:
     """One optimiser step per global batch; the means of what `objective` returns."""
-    transform = train_transform(
-        run.model.height,
-        run.model.width,
-        flip=run.train.flip,
-        pad=run.train.pad,
-        erasing=run.train.erasing,
-    )
+    size, chosen = (run.model.height, run.model.width), run.train
     rank, world = accelerator.process_index, accelerator.num_processes
     mine = shard(batches, run.train.ids_per_batch, rank, world)
-    loader = train_loader(records, root, transform, mine, default_workers())
+    loader = train_loader(pixels, labels, mine, default_workers())
     totals: dict[str, Tensor] = {}
     model.train()
     silent = None if accelerator.is_main_process else True  # None: unless on a terminal
-    for images, labels in tqdm(loader, leave=False, disable=silent, unit="batch"):
-        images = images.to(accelerator.device, memory_format=torch.channels_last)
-        labels = labels.to(accelerator.device)
-        output = Output(*map(gathered, model(images, labels)))
-        terms = objective(output, gathered(labels), run)
+    for batch in tqdm(loader, leave=False, disable=silent, unit="batch"):
+        draws = draw(batch.seeds, *size, flip=chosen.flip, pad=chosen.pad, erasing=chosen.erasing)
+        images = augment(batch.images.to(accelerator.device, non_blocking=True), draws)
+        own = batch.numbers.to(accelerator.device)
+        output = Output(*map(gathered, model(images.to(memory_format=torch.channels_last), own)))
+        terms = objective(output, gathered(own), run)
         optimizer.zero_grad()
         accelerator.backward(terms["loss"])
         optimizer.step()

@@ -83,7 +83,9 @@ def _process(
             found["refused"] = refused(folder / "refused", train_records, root)
         work = folder / f"work{world}"
         work.mkdir(exist_ok=True)
-        run = run_of(train=BATCH | {"warmup_epochs": 0, "decay_epochs": [1]})
+        # Adam makes whole steps of a gradient that is 0 but for rounding: small ones, here.
+        schedule = {"learning_rate": 3.5e-5, "warmup_epochs": 0, "decay_epochs": [1]}
+        run = run_of(train=BATCH | schedule)
         train(run, train_records, root, WorkFolder(work, run, {}))  # leaves the group of processes
         AcceleratorState._reset_state(reset_partial_state=True)
         if rank == 0:

@@ -64,7 +64,7 @@ def test_a_training_has_the_history_of_one_process(found, folder, world):
     assert len(ours) == len(alone) == 2
     for row, expected in zip(ours, alone, strict=True):
         assert row.pop("learning_rate") == expected.pop("learning_rate")
-        assert row == pytest.approx(expected, rel=1e-3)  # float32
+        assert row == pytest.approx(expected, rel=5e-3)  # float32, see `processes`
 
 
 def _history(work):
