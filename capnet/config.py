@@ -41,7 +41,13 @@ class Config(Block):
         for key, known in (("datasets", self.datasets), ("variants", self.variants)):
             for name in getattr(self.grid, key):
                 _require(name, known, key)
-        for dataset in self.datasets:
+        for dataset, settings in self.datasets.items():
+            for path in settings.lists:
+                if Path(path).parts[:-1] != ("tables",):
+                    raise ConfigError(
+                        f"datasets.{dataset}: {path} must lie in tables/, the folder of such files "
+                        "that DVC watches; move it there"
+                    )
             for variant in self.variants:
                 self.run(dataset, variant, 0)
         return self

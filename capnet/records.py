@@ -19,6 +19,7 @@ from capnet.files import write_text
 Split = Literal["train", "query", "gallery"]
 JUNK = -1  # R27: neither right nor wrong
 DISTRACTOR = 0  # A25: always wrong
+UNKNOWN = -1  # a camera that nobody noted; equal to no other, not even to another unknown one
 
 
 class ManifestError(UserError):
@@ -30,7 +31,7 @@ class Record:
     """One image: its path below the data set's root, who, by which camera, and for what.
 
     `label` is the 0-based class of a train image (its pid's place among the sorted train pids),
-    -1 elsewhere. `digest` is the SHA-256 of the file.
+    -1 elsewhere. `digest` is the SHA-256 of the file. `camid` is UNKNOWN where nobody noted it.
     """
 
     path: str
@@ -65,6 +66,8 @@ def read_manifest(path: Path) -> list[Record]:
             rows = list(csv.reader(file))
     except FileNotFoundError:
         raise ManifestError(f"{path}: not found; run `dvc repro prepare` first") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ManifestError(f"{path}: not readable as CSV ({error}); run prepare again") from None
     names = [field.name for field in fields(Record)]
     if not rows or rows[0] != names:
         raise ManifestError(f"{path}: line 1 must be {','.join(names)}; run prepare again")

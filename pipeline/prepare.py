@@ -12,7 +12,7 @@ from pipeline.stage import dataset_argument, stage
 
 
 def main() -> None:
-    """Write the data set's manifest, its card of counts and, where it is drawn, its images."""
+    """Write the data set's manifest, its card and, where it is drawn, its images."""
     name = dataset_argument()
     settings = config.load(paths.PARAMS).dataset(name)
     card = prepare(name, settings, paths.prepared(name))
@@ -20,6 +20,8 @@ def main() -> None:
     for split, counts in card["splits"].items():
         listed = ", ".join(f"{count} {what}" for what, count in counts.items())
         logging.info("%s %s: %s", name, split, listed)
+    for entry in card["allowed"]:
+        logging.warning("%s: allowed: %s: %s", name, entry["check"], entry["finding"])
 
 
 if __name__ == "__main__":

@@ -133,3 +133,11 @@ def test_settings_cannot_be_changed_once_read():
     params = config.load(PARAMS)
     with pytest.raises(ValidationError):
         params.train.epochs = 3
+
+
+def test_a_file_of_labels_lies_where_dvc_watches_it(edited):
+    row = "  market1501: {layout: market"
+    mine = "  mine: {layout: table, root: data/raw/mine, table: %s}\n"
+    assert config.load(edited(row, mine % "tables/mine.csv" + row)).datasets["mine"].table
+    with pytest.raises(config.ConfigError, match=r"datasets\.mine: mine\.csv must lie in tables/"):
+        config.load(edited(row, mine % "mine.csv" + row))

@@ -22,7 +22,7 @@ records = st.lists(
         Record,
         path=paths,
         pid=st.integers(-1, 50),
-        camid=st.integers(0, 20),
+        camid=st.integers(-1, 20),
         split=splits,
         label=st.just(-1),
         digest=st.text("0123456789abcdef", min_size=8, max_size=8),

@@ -2,6 +2,7 @@
 
 A layout is rows of data, one per list of images. Files are matched by name only, in sorted order,
 so the order of a folder decides nothing. What is not an image (Thumbs.db, ._ copies) is skipped.
+Layout `table` is no naming of files: there the user's own table says it all.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from capnet.data.table import read_table
 from capnet.errors import UserError
 from capnet.records import Record, Split
 
@@ -75,7 +77,7 @@ def _msmt17(version: str, train: str, test: str) -> Layout:
     Both of its numberings start at 0 and name different people. Records hold 10000 + id for the
     train lists and 20000 + id for the test lists, so 0 stays free and no number means two people.
     """
-    line = r"\d+/\d+_\d+_(?P<camid>\d+)_[^/]+ (?P<pid>\d+)"
+    line = r"\d+/\d+_\d+_(?P<camid>\d+)_[^/]+ (?P<pid>\d{1,9})"
     parts = (
         Part("train", train, line, "list_train.txt", 10_000),
         Part("train", train, line, "list_val.txt", 10_000),
@@ -96,27 +98,48 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
 }
 
 
-def scan(layout: str, root: Path) -> list[Record]:
+def scan(layout: str, root: Path, table: str | None = None) -> list[Record]:
     """List the images of a data set by their names, without opening them (R27, A24, A25).
 
-    `layout` is a key of LAYOUTS. `root`, or one folder directly in it, holds the layout's folders.
-    Returns one record per image in the order of the parts, then of the paths, with `path` relative
-    to `root`, camera numbers as in the names, and `label` and `digest` still unset (-1, "").
-    Raises DatasetError where folders, lists or files are missing, empty or named otherwise.
+    `layout` is a key of LAYOUTS; `root`, or one folder directly in it, holds the layout's folders.
+    Or it is "table", and the file `table` lists the images below `root` (`capnet.data.table`).
+    Returns one record per image in the order of the parts, then of the paths (or of the table),
+    with `path` relative to `root`, camera numbers as in the names, and `label` and `digest` still
+    unset (-1, ""). Raises DatasetError where folders, lists or files are missing, empty or named
+    otherwise, and where a table has faults.
     """
+    if table is not None:
+        return _tabled(table, root)
     release, base = _find(layout, root)
-    return [record for part in release.parts for record in _scan_part(part, release, base, root)]
+    records, faults = list[Record](), list[str]()
+    for part in release.parts:
+        try:
+            records += _scan_part(part, release, base, root)
+        except (DatasetError, OSError) as error:
+            faults.append(str(error))
+    if faults:
+        raise DatasetError("\n".join(faults))
+    return records
 
 
 def version(layout: str, root: Path) -> str | None:
     """Return which release of MSMT17 lies below `root` ("V1" or "V2", A24); None elsewhere."""
-    return _find(layout, root)[0].version
+    return None if layout == "table" else _find(layout, root)[0].version
 
 
 def shown(names: list[str]) -> str:
     """Join the first names for a message, and say how many more there are."""
     more = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _tabled(table: str, root: Path) -> list[Record]:
+    records, faults = read_table(Path(table), root)
+    if faults:
+        more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
+        lines = "".join(f"\n  {line}" for line in faults[:SHOWN] + more)
+        raise DatasetError(f"{table} cannot be used; correct it:{lines}")
+    return records
 
 
 def _scan_part(part: Part, release: Layout, base: Path, root: Path) -> list[Record]:

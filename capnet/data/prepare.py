@@ -1,41 +1,36 @@
-"""Read or draw one data set, check it, and freeze it as a manifest and a card of counts."""
+"""Read or draw one data set, check it, and freeze it as a manifest and a data card."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, get_args
-
-from PIL import Image
-from tqdm import tqdm
+from typing import Any
 
 from capnet.data import synthetic
-from capnet.data.layouts import DatasetError, scan, shown, version
-from capnet.records import (
-    DISTRACTOR,
-    JUNK,
-    Record,
-    Split,
-    of_split,
-    with_labels,
-    write_manifest,
-)
+from capnet.data.card import card
+from capnet.data.card_page import card_page
+from capnet.data.checks import check_people
+from capnet.data.examine import Facts, examine
+from capnet.data.file_checks import check_files
+from capnet.data.findings import Finding, settle
+from capnet.data.layouts import DatasetError, scan, version
+from capnet.data.notes import notes
+from capnet.data.published import count_splits, disagreements
+from capnet.files import write_text
+from capnet.records import Record, with_labels, write_manifest
 from capnet.settings import Dataset
 
 
 def prepare(name: str, settings: Dataset, folder: Path) -> dict[str, Any]:
-    """Fill `folder` with the data set's manifest, and with its images if they are drawn (R27).
+    """Fill `folder` with the manifest, card.html and, if they are drawn, the images (R27).
 
     `name` is the data set's key in params.yaml, `folder` becomes what this call makes of it: a
-    reader sees the earlier content or the new one. Every image is read whole. Returns the card:
-    per split the number of images (junk and distractors among them), of people, of cameras.
-    Raises DatasetError naming the key of params.yaml and the folder or files that do not fit.
+    reader sees the earlier content or the new one. Every image is read whole. Returns the card in
+    numbers, with the findings that `settings.allow` lets through. Raises DatasetError naming the
+    key of params.yaml and every finding that it does not.
     """
     key = f"datasets.{name}.root"
     _check_root(key, settings, folder)
@@ -49,24 +44,22 @@ def prepare(name: str, settings: Dataset, folder: Path) -> dict[str, Any]:
             root = new / "images"
         try:
             release = version(settings.layout, root)
-            records = with_labels(_read(root, scan(settings.layout, root)))
-            _check(records)
+            records, facts = _read(root, scan(settings.layout, root, settings.table))
+            allowed = settle(_check(settings, records, facts), settings, name)
         except DatasetError as error:
             raise DatasetError(f"{key}: {error}") from None
         write_manifest(manifest, records)
-        digest = hashlib.sha256(manifest.read_bytes()).hexdigest()
+        found = notes(root, records, facts)
+        content = card(name, settings, release, records, facts) | {
+            "allowed": allowed,
+            "notes": {note: len(names) for note, names in found.items()},
+            "manifest_sha256": hashlib.sha256(manifest.read_bytes()).hexdigest(),
+        }
+        write_text(new / "card.html", card_page(content, settings, found, root, records))
         if folder.exists():
             folder.rename(Path(temporary) / "old")
         new.rename(folder)
-    return {
-        "dataset": name,
-        "layout": settings.layout,
-        "version": release,
-        "root": settings.root,
-        "drawn": settings.generate is not None,
-        "splits": {split: _counts(of_split(records, split)) for split in get_args(Split)},
-        "manifest_sha256": digest,
-    }
+    return content
 
 
 def _check_root(key: str, settings: Dataset, folder: Path) -> None:
@@ -78,67 +71,18 @@ def _check_root(key: str, settings: Dataset, folder: Path) -> None:
         raise DatasetError(f"{key}: {root} must be {images}, where the images are drawn")
 
 
-def _read(root: Path, records: Sequence[Record]) -> list[Record]:
-    """Decode every image to its last row and give each record its file's SHA-256."""
-    with ThreadPool() as pool:
-        results = pool.imap(_examine, [root / record.path for record in records])
-        read = list(tqdm(results, "reading images", len(records), unit="image", disable=None))
-    pairs = list(zip(records, read, strict=True))
-    faults = [f"{record.path} ({fault})" for record, (_, fault) in pairs if fault]
-    if faults:
-        raise DatasetError(
-            f"{root}: {len(faults)} of {len(records)} images cannot be read: {shown(faults)}; "
-            "copy these files again"
-        )
-    return [replace(record, digest=digest) for record, (digest, _) in pairs]
+def _read(root: Path, listed: Sequence[Record]) -> tuple[list[Record], dict[str, Facts]]:
+    """Read every image; return the records with labels and digests, and the facts by path."""
+    facts = examine(root, [record.path for record in listed])
+    records = [replace(record, digest=facts[record.path].digest) for record in listed]
+    return with_labels(records), facts
 
 
-def _examine(path: Path) -> tuple[str, str]:
-    """Return a file's SHA-256, and why it cannot be used ("" if it can)."""
-    try:
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
-            # Pillow clips deeper pixels to white when it makes 8-bit RGB of them.
-            fault = f"mode {image.mode}, not 8 bits" if image.mode[0] in "IF" else ""
-    except Exception as error:  # each of Pillow's decoders raises kinds of its own
-        return "", str(getattr(error, "strerror", None) or error)
-    return hashlib.sha256(content).hexdigest(), fault
-
-
-def _check(records: Sequence[Record]) -> None:
-    """Refuse what cannot be trained on or scored."""
-    people = {s: {r.pid for r in of_split(records, s) if r.pid > 0} for s in get_args(Split)}
-    if len(people["train"]) < 2:
-        raise DatasetError("the train images show one person; a triplet needs two or more (R16)")
-    if both := sorted(people["train"] & (people["query"] | people["gallery"])):
-        raise DatasetError(
-            f"{len(both)} people are in the train and the test images: "
-            f"{shown([str(pid) for pid in both])}; a test on people seen in training says nothing"
-        )
-    views = {(r.pid, r.camid) for r in of_split(records, "gallery")}
-    cameras = {camid for _, camid in views}
-    if not any(
-        (query.pid, camid) in views
-        for query in of_split(records, "query")
-        for camid in cameras - {query.camid}
-    ):
-        raise DatasetError(
-            "no query has an image of its person by another camera in the gallery (A25); "
-            "nothing can be scored"
-        )
-    if twice := [path for path, n in Counter(r.path for r in records).items() if n > 1]:
-        raise DatasetError(
-            f"{len(twice)} images are listed twice: {shown(twice)}; correct the lists"
-        )
-
-
-def _counts(records: Sequence[Record]) -> dict[str, int]:
-    pids = [record.pid for record in records]
-    return {
-        "images": len(records),
-        "ids": len(set(pids) - {JUNK, DISTRACTOR}),
-        "cameras": len({record.camid for record in records}),
-        "junk": pids.count(JUNK),
-        "distractors": pids.count(DISTRACTOR),
-    }
+def _check(
+    settings: Dataset, records: Sequence[Record], facts: Mapping[str, Facts]
+) -> list[Finding]:
+    """Run every check, whatever the others find."""
+    findings = [*check_files(records, facts), *check_people(records)]
+    if settings.benchmark is not None:
+        findings += disagreements(settings.benchmark, count_splits(records))
+    return findings
