@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro ui test lint check format bench report
+.PHONY: help setup doctor repro ui test lint check format bench report
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -23,6 +23,9 @@ $(BIN)/.ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+doctor: setup ## Say what works on this machine, and what to do about the rest
+	$(BIN)/python -m pipeline.doctor
 
 repro report: export ACCELERATE_LOG_LEVEL := error
 repro: setup ## Rebuild all results that are out of date, and log them to MLflow
@@ -47,8 +50,9 @@ format: setup ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Measure against the oracle, plain sorting and the bare matrix product
+bench: setup ## Measure ranking, drawing and loading, as ratios within one run
 	$(BIN)/python -m bench.ranking
+	$(BIN)/python -m bench.generator
 
 report: setup ## Rebuild the report alone
 	$(BIN)/dvc repro report

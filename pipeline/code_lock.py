@@ -17,7 +17,7 @@ from capnet.files import write_text
 from pipeline import paths
 from pipeline.stage import no_argument, stage
 
-STAGES = ("prepare", "train", "evaluate", "report")
+STAGES = ("prepare", "train", "evaluate", "transfer", "report")
 PACKAGES = ("capnet", "pipeline")
 
 

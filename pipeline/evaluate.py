@@ -3,69 +3,50 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from capnet import config
+from capnet.data.layouts import version
 from capnet.engine import exhibits, provenance
-from capnet.engine.embed import Trained, embed_test, load_trained
-from capnet.engine.evaluate import evaluate, rank, scores
-from capnet.errors import UserError
-from capnet.files import replacing, write_json
+from capnet.engine.embed import embed_test, load_trained
+from capnet.engine.evaluate import by_camera, evaluate, progress
+from capnet.files import write_json, write_text
 from capnet.records import of_split, read_manifest
-from capnet.settings import Run
 from pipeline import paths
 from pipeline.stage import cell, stage
 
 
 def main() -> None:
-    """Write metrics.json, and overlays.npz and ranks.json for the figures."""
+    """Write metrics.json, by_camera.csv, and overlays.npz and ranks.json for the figures."""
     dataset, variant, seed = cell()
     params = config.load(paths.PARAMS)
     key = paths.run_key(dataset, variant, seed)
-    run = params.run(dataset, variant, seed)
     settings, root = params.evaluate, Path(params.dataset(dataset).root)
     records = read_manifest(paths.manifest(dataset))
     manifest = provenance.digest(paths.manifest(dataset))
+    load = partial(load_trained, manifest_sha256=manifest, run=params.run(dataset, variant, seed))
     queries = of_split(records, "query")
+    release = version(params.dataset(dataset).layout, root)
 
-    progress = []
-    for path in sorted(paths.model(key).glob("epoch_*.pt")):
-        trained = trained_by(run, path, manifest)
-        embedded = embed_test(trained, records, root, settings)
-        found = scores(rank(embedded, settings), settings.ranks)
-        progress.append({"epoch": trained.epoch, **found})
-    trained = trained_by(run, paths.model(key) / "model.pt", manifest)
+    trained = load(paths.model(key) / "model.pt")
     embedded = embed_test(trained, records, root, settings)
-    metrics = {"trainings": [trained.fingerprint], **evaluate(embedded, settings)}
     lists = exhibits.rank_list_exhibit(embedded, settings)
-    metrics["wrong_in_top10"] = lists.wrong_in_top10
     maps = exhibits.maps_of(trained, queries, root, settings)
     masks = exhibits.read_masks(queries, paths.prepared(dataset) / "masks")
+    metrics = {"trainings": [trained.fingerprint], **evaluate(embedded, settings, release)}
+    metrics["wrong_in_top10"] = lists.wrong_in_top10
     if masks is not None:
         metrics["localisation"] = exhibits.localisation_scores(maps, masks)
-    if progress:
-        metrics["progress"] = progress
+    if kept := sorted(paths.model(key).glob("epoch_*.pt")):
+        metrics["progress"] = progress(map(load, kept), records, root, settings)
 
-    with (
-        replacing(paths.evaluated(key) / "overlays.npz") as temporary,
-        temporary.open("wb") as file,
-    ):
-        np.savez_compressed(file, **exhibits.overlay_exhibit(maps, queries, settings))  # type: ignore[arg-type]
+    exhibits.write_overlays(paths.evaluated(key) / "overlays.npz", maps, queries, settings)
     write_json(paths.evaluated(key) / "ranks.json", lists.shown)
+    write_text(paths.results(key) / "by_camera.csv", by_camera(embedded).to_csv(index=False))
     write_json(paths.results(key) / "metrics.json", metrics)
-    logging.info(
-        "%s  rank-1 %.1f %%  mAP %.1f %%", key, 100 * metrics["rank1"], 100 * metrics["mAP"]
-    )
-
-
-def trained_by(run: Run, path: Path, manifest_sha256: str) -> Trained:
-    """Load a network of this very run; UserError if it is that of other settings."""
-    trained = load_trained(path, manifest_sha256)
-    if trained.run != run:
-        raise UserError(f"{path} was trained with other settings; train again (`dvc repro`)")
-    return trained
+    rank1, mean_ap = (100 * metrics[name] for name in ("rank1", "mAP"))
+    logging.info("%s  rank-1 %.1f %%  mAP %.1f %%", key, rank1, mean_ap)
 
 
 if __name__ == "__main__":

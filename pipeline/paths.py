@@ -42,8 +42,13 @@ def work(key: str) -> Path:
 
 
 def results(key: str) -> Path:
-    """Return a run's small results: history.csv, training.json, metrics.json, progress.csv."""
+    """Return a run's small results: history.csv, training.json, metrics.json and others."""
     return RUNS / key
+
+
+def transferred(key: str, target: str) -> Path:
+    """Return a run's scores on another data set than its own."""
+    return results(key) / f"transfer_{target}.json"
 
 
 def evaluated(key: str) -> Path:

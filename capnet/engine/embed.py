@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,12 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from capnet.data.augment import normalise
 from capnet.data.loader import default_workers, test_loader
-from capnet.data.transforms import test_transform
+from capnet.data.pixels import FilePixels
 from capnet.engine import checkpoint
 from capnet.engine.assemble import network_of
 from capnet.models.network import Network
-from capnet.records import Record, of_split
+from capnet.records import UNKNOWN, Record, of_split
 from capnet.settings import Evaluate, Run
 
 
@@ -40,19 +42,26 @@ class Embedded(NamedTuple):
     gallery: Tensor  # (G, C)
 
     def ids(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Query pids, gallery pids, query camids, gallery camids: each int64."""
+        """Query pids, gallery pids, query camids, gallery camids: each int64.
+
+        An image of an unknown camera gets a number that no other image has (A25): nothing of its
+        person is left out of its list, and it is left out of nobody's.
+        """
+        records = [*self.queries, *self.candidates]
+        free = count(max((record.camid for record in records), default=UNKNOWN) + 1)
+        camids = torch.tensor([next(free) if r.camid == UNKNOWN else r.camid for r in records])
         return (
             torch.tensor([record.pid for record in self.queries]),
             torch.tensor([record.pid for record in self.candidates]),
-            torch.tensor([record.camid for record in self.queries]),
-            torch.tensor([record.camid for record in self.candidates]),
+            camids[: len(self.queries)],
+            camids[len(self.queries) :],
         )
 
 
-def load_trained(path: Path, manifest_sha256: str) -> Trained:
+def load_trained(path: Path, manifest_sha256: str, run: Run) -> Trained:
     """Load a network of `train` onto the GPU, where there is one.
 
-    Raises CheckpointError if it is unreadable or was trained on another manifest.
+    Raises CheckpointError if it is unreadable, or not that of this manifest and this run.
     """
     state = checkpoint.load(path)
     identity = state.get("identity")
@@ -62,7 +71,10 @@ def load_trained(path: Path, manifest_sha256: str) -> Trained:
         raise checkpoint.CheckpointError(
             f"{path} was trained on another state of the data set; train again (`dvc repro`)"
         )
-    run = Run.model_validate(identity["settings"])
+    if Run.model_validate(identity["settings"]) != run:
+        raise checkpoint.CheckpointError(
+            f"{path} was trained with other settings; train again (`dvc repro`)"
+        )
     network = network_of(run, len(state["network"]["classifier.weight"]), pretrained=False)
     network.load_state_dict(state["network"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -86,13 +98,22 @@ def embed(trained: Trained, records: Sequence[Record], root: Path, settings: Eva
 
     With `flip_average`, that of the sum of an image's and its mirror image's embedding.
     """
-    transform = test_transform(trained.run.model.height, trained.run.model.width)
-    loader = test_loader(records, root, transform, settings.batch_size, default_workers())
     parts = []
-    for images, _ in tqdm(loader, leave=False, disable=None, unit="batch"):
-        batch = images.to(trained.device, memory_format=torch.channels_last)
-        embedding = trained.network(batch)
+    for images in inputs(trained, records, root, settings.batch_size):
+        embedding = trained.network(images)
         if settings.flip_average:
-            embedding = F.normalize(embedding + trained.network(batch.flip(3)))
+            embedding = F.normalize(embedding + trained.network(images.flip(3)))
         parts.append(embedding.float().cpu())
     return torch.cat(parts)
+
+
+def inputs(
+    trained: Trained, records: Sequence[Record], root: Path, batch_size: int
+) -> Iterator[Tensor]:
+    """Yield images in order as the network takes them: (B, 3, H, W) on its device."""
+    model = trained.run.model
+    pixels = FilePixels(records, root, model.height, model.width)
+    loader = test_loader(pixels, batch_size, default_workers())
+    for batch in tqdm(loader, leave=False, disable=None, unit="batch"):
+        images = normalise(batch.images.to(trained.device))
+        yield images.to(memory_format=torch.channels_last)

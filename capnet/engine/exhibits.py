@@ -8,17 +8,15 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from capnet.data.loader import default_workers, test_loader
-from capnet.data.transforms import test_transform
-from capnet.engine.embed import Embedded, Trained
+from capnet.engine.embed import Embedded, Trained, inputs
+from capnet.files import replacing
 from capnet.models.network import Maps
 from capnet.ops import localisation
 from capnet.ops.ranking import rank_lists
-from capnet.records import Record
+from capnet.records import UNKNOWN, Record
 from capnet.settings import Evaluate
 
 T = TypeVar("T")
@@ -57,22 +55,18 @@ def rank_list_exhibit(embedded: Embedded, settings: Evaluate) -> RankLists:
 
 def maps_of(trained: Trained, records: Sequence[Record], root: Path, settings: Evaluate) -> Maps:
     """Attention maps of images in order, each (N, h, w) float32 on the CPU."""
-    transform = test_transform(trained.run.model.height, trained.run.model.width)
-    loader = test_loader(records, root, transform, settings.batch_size, default_workers())
-    parts = [
-        trained.network.maps(images.to(trained.device, memory_format=torch.channels_last))
-        for images, _ in loader
-    ]
+    batches = inputs(trained, records, root, settings.batch_size)
+    parts = [trained.network.maps(images) for images in batches]
     return Maps(*(torch.cat([getattr(p, name).cpu() for p in parts]) for name in Maps._fields))
 
 
-def overlay_exhibit(
-    maps: Maps, records: Sequence[Record], settings: Evaluate
-) -> dict[str, NDArray[Any]]:
-    """Fig. 2: the maps of `overlays` images, as arrays by name, with the images' paths."""
+def write_overlays(path: Path, maps: Maps, records: Sequence[Record], settings: Evaluate) -> None:
+    """Fig. 2: write the maps of `overlays` images as .npz, by name, with the images' `paths`."""
     rows = evenly(range(len(records)), settings.overlays)
     chosen = {name: getattr(maps, name)[rows].numpy() for name in Maps._fields}
-    return {"paths": np.array([records[row].path for row in rows]), **chosen}
+    named = {"paths": np.array([records[row].path for row in rows]), **chosen}
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **named)
 
 
 def localisation_scores(maps: Maps, masks: Tensor) -> dict[str, Any]:
@@ -108,7 +102,7 @@ def _answerable(embedded: Embedded) -> list[bool]:
     cameras: dict[int, set[int]] = {}
     for record in embedded.candidates:
         cameras.setdefault(record.pid, set()).add(record.camid)
-    return [bool(cameras.get(r.pid, set()) - {r.camid}) for r in embedded.queries]
+    return [bool(cameras.get(r.pid, set()) - ({r.camid} - {UNKNOWN})) for r in embedded.queries]
 
 
 def _plain(record: Record) -> dict[str, Any]:

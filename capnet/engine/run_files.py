@@ -81,6 +81,7 @@ class RunFiles:
         commit, dirty = map((self.training.get("git") or {}).get, ("commit", "dirty"))
         tags = self.cell | {name: self.training.get(name) for name in ("device", "precision")}
         tags |= {
+            "release": dict(self.metrics.get("protocol", ())).get("release"),
             FINGERPRINT: self.training["fingerprint"],
             CURRENT: "true",
             "processes": self.training.get("processes"),
@@ -94,7 +95,7 @@ class RunFiles:
 
 
 def read_run(key: str, folder: Path, attached: Mapping[str, Path]) -> RunFiles:
-    """Read a folder's training.json and, where they exist, history.csv and metrics.json.
+    """Read a folder's training.json and, where they are, history.csv, metrics.json, transfer_*.
 
     attached: further artifacts (figures, page) by their names in the store; an evaluated run gets
     them. Metrics that name another training's fingerprint wait: theirs is still to be evaluated.
@@ -110,13 +111,13 @@ def read_run(key: str, folder: Path, attached: Mapping[str, Path]) -> RunFiles:
         if (path := folder / "history.csv").is_file():
             files[path.name] = path
             history = _history(path)
-        metrics = {}
-        if (path := folder / "metrics.json").is_file():
-            metrics = json.loads(path.read_bytes())
-            if training["fingerprint"] not in metrics.get("trainings", [training["fingerprint"]]):
-                metrics = {}
-        if metrics:
-            files |= {path.name: path, **attached}
+        metrics: dict[str, Any] = {}
+        for path in sorted(folder.glob("metrics.json")) + sorted(folder.glob("transfer_*.json")):
+            scores = json.loads(path.read_bytes())
+            if training["fingerprint"] in scores.get("trainings", [training["fingerprint"]]):
+                files[path.name] = path
+                metrics |= _by_target(scores)
+        files |= attached if "metrics.json" in files else {}
         digests = {
             n: hashlib.sha256((path := f).read_bytes()).hexdigest() for n, f in files.items()
         }
@@ -125,6 +126,14 @@ def read_run(key: str, folder: Path, attached: Mapping[str, Path]) -> RunFiles:
     except (OSError, ValueError, TypeError) as error:
         raise RunFilesError(f"{path}: {error}; make it again with `dvc repro`") from None
     return RunFiles(key, training, metrics, history, files, digests)
+
+
+def _by_target(scores: dict[str, Any]) -> dict[str, Any]:
+    """Return scores as they are, or under the name of the other data set that they are of."""
+    if "target" not in scores:
+        return scores
+    numbers = {name: value for name, value in scores.items() if isinstance(value, int | float)}
+    return {f"on_{scores['target']}": numbers}
 
 
 def _history(path: Path) -> Points:

@@ -20,6 +20,7 @@ from capnet.report.table1 import table_1
 from capnet.report.table2 import table_2
 from capnet.report.table_figures import localisation_table, wrong_table
 from capnet.report.tables import Table, csv, markdown
+from capnet.report.transfer_table import transfer_table
 
 Folder = Mapping[str, bytes]  # file name -> content
 
@@ -34,8 +35,9 @@ def write_report(config: Config, paths: Paths) -> None:
     summary = summarise(study)
     blocks = [_block(study, summary, dataset, paths) for dataset in config.grid.datasets]
     table2 = table_2(study, summary)
-    tables = _tables(study, summary, blocks, table2)
-    page = render(study, paths, blocks, table2, files=tables)
+    transfer = transfer_table(study, summary)
+    tables = _tables(study, summary, blocks, table2, transfer)
+    page = render(study, paths, blocks, table2, transfer, files=tables)
     publish(
         {
             paths.TABLES: tables,
@@ -92,10 +94,13 @@ def _block(study: Study, summary: Summary, dataset: str, paths: Paths) -> Block:
     )
 
 
-def _tables(study: Study, summary: Summary, blocks: list[Block], table2: Table) -> Folder:
+def _tables(
+    study: Study, summary: Summary, blocks: list[Block], table2: Table, transfer: Table | None
+) -> Folder:
     tables = {
         "table1": [block.table1 for block in blocks],
         "table2": [table2],
+        "transfer": [transfer] if transfer else [],
         "localisation": [block.localisation for block in blocks if block.localisation],
         "wrong_in_top10": [block.wrong for block in blocks],
     }

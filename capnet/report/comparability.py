@@ -48,7 +48,7 @@ def not_comparable(study: Study, dataset: str) -> list[str]:
     What holds for every data set is in `never_comparable`.
     """
     runs = study.of(dataset)
-    reasons = [*_about_images(study, dataset)]
+    reasons = [*_about_images(study, dataset), *_allowances(study, dataset)]
     if changed := differences(study, dataset):
         reasons.append(f"Settings differ: {'; '.join(changed)}.")
     for weights in dict.fromkeys(settings_of(run).get("model.weights") for run in runs):
@@ -102,6 +102,14 @@ def _about_images(study: Study, dataset: str) -> Iterator[str]:
                 f"The images are not the paper's: {_sizes(counted)} here, "
                 f"{_sizes(paper.SIZES[dataset])} there."
             )
+
+
+def _allowances(study: Study, dataset: str) -> Iterator[str]:
+    for entry in study.cards[dataset].get("allowed", []):
+        yield (
+            f"The images fail the check {entry['check']} and were used all the same, because: "
+            f"{entry['reason']} (found: {entry['finding']})."
+        )
 
 
 def _sizes(counts: tuple[int, int, int]) -> str:

@@ -39,7 +39,12 @@ class Block:
 
 
 def render(
-    study: Study, paths: Paths, blocks: list[Block], table2: Table, files: Collection[str]
+    study: Study,
+    paths: Paths,
+    blocks: list[Block],
+    table2: Table,
+    transfer: Table | None,
+    files: Collection[str],
 ) -> str:
     """Return the page as HTML: no script, no request, images inside.
 
@@ -65,6 +70,7 @@ def render(
         never_comparable=comparability.never_comparable(study),
         strokes=strokes(study.config),
         table2=table2,
+        transfer=transfer,
         files=[_link(paths, paths.TABLES / name) for name in files],
         runs=study.runs,
         protocol=study.runs[0].metrics["protocol"],
@@ -115,7 +121,8 @@ def _view(study: Study, paths: Paths, block: Block) -> dict[str, Any]:
         "name": study.title(block.dataset),
         "drawn": drawn,
         "folder": _link(paths, (paths.FIGURES if drawn else paths.PRIVATE_FIGURES) / block.dataset),
-        "splits": study.cards[block.dataset]["splits"],
+        "card": study.cards[block.dataset],
+        "card_page": _link(paths, paths.prepared(block.dataset) / "card.html"),
         "not_comparable": comparability.not_comparable(study, block.dataset),
         "settings": comparability.all_settings(study, block.dataset),
     }

@@ -20,7 +20,8 @@ TRAINING = {
     *("settings", "manifest_sha256", "started", "finished", "seconds", "images_per_second"),
     *("device", "precision", "processes", "versions", "git", "parameters", "resumed"),
 }
-METRICS = {"protocol", "rank1", "mAP", "mINP", "wrong_in_top10", "counts"}
+SCORES = {"rank1", "mAP", "mINP"}
+METRICS = {"protocol", "wrong_in_top10", "counts", *SCORES}
 HISTORY = {"epoch", "learning_rate", "loss", "identity_loss", "triplet_loss", "attention_loss"}
 
 
@@ -47,6 +48,9 @@ class Paths(Protocol):
 
     def results(self, key: str) -> Path:
         """Return the folder of history.csv, training.json and metrics.json."""
+
+    def transferred(self, key: str, target: str) -> Path:
+        """Return the file of a run's scores on another data set."""
 
     def evaluated(self, key: str) -> Path:
         """Return the folder of overlays.npz and ranks.json."""
@@ -103,7 +107,8 @@ def read_study(config: Config, paths: Paths) -> Study:
             f"grid.variants ({', '.join(grid.variants)}); name one of them"
         )
     cards = {dataset: _json(paths.card(dataset), CARD) for dataset in grid.datasets}
-    runs = [_run(cell, paths) for cell in product(grid.datasets, grid.variants, grid.seeds)]
+    cells = product(grid.datasets, grid.variants, grid.seeds)
+    runs = [_run(cell, grid.transfer, paths) for cell in cells]
     for run in runs:
         if run.training["manifest_sha256"] != cards[run.dataset]["manifest_sha256"]:
             key = paths.run_key(run.dataset, run.variant, run.seed)
@@ -114,7 +119,7 @@ def read_study(config: Config, paths: Paths) -> Study:
     return Study(config, cards, runs)
 
 
-def _run(cell: tuple[str, str, int], paths: Paths) -> Run:
+def _run(cell: tuple[str, str, int], targets: list[str], paths: Paths) -> Run:
     key = paths.run_key(*cell)
     results, evaluated = paths.results(key), paths.evaluated(key)
     files = [results / name for name in ("training.json", "metrics.json", "history.csv")]
@@ -124,7 +129,16 @@ def _run(cell: tuple[str, str, int], paths: Paths) -> Run:
                 f"{file}: not found, so cell {key} of the grid has no result; run `dvc repro`"
             )
     training, metrics, history = files
-    return Run(*cell, _json(training, TRAINING), _json(metrics, METRICS), _csv(history), evaluated)
+    scores = _json(metrics, METRICS)
+    if targets:
+        scores["transfer"] = {t: _transfer(paths.transferred(key, t)) for t in targets}
+    return Run(*cell, _json(training, TRAINING), scores, _csv(history), evaluated)
+
+
+def _transfer(path: Path) -> dict[str, Any]:
+    """Return the scores of a network on another data set, without what is said beside them."""
+    scores = _json(path, SCORES)
+    return {name: scores[name] for name in (*SCORES, "reranked") if name in scores}
 
 
 def read_json(path: Path) -> Any:

@@ -42,7 +42,8 @@ def localisation_table(study: Study, summary: Summary, dataset: str) -> Table:
             "attention is scored apart.",
         ),
         data=pd.DataFrame(
-            {"dataset": dataset, "variant": variants, "chance": 100 * chance.mean}
+            {"dataset": dataset, "version": study.version(dataset)}
+            | {"variant": variants, "chance": 100 * chance.mean}
             | _data(numbers, 100)
         ),
     )
@@ -74,7 +75,10 @@ def wrong_table(study: Study, summary: Summary, dataset: str) -> Table:
             f"{seeds_words(len(study.config.grid.seeds))}. An identity with fewer than ten images "
             "to find makes some wrong results unavoidable, alike for every form.",
         ),
-        data=pd.DataFrame({"dataset": dataset, "variant": variants} | _data({score: numbers}, 1)),
+        data=pd.DataFrame(
+            {"dataset": dataset, "version": study.version(dataset), "variant": variants}
+            | _data({score: numbers}, 1)
+        ),
     )
 
 

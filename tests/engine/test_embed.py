@@ -14,7 +14,7 @@ from tests.engine.tiny import EVALUATE, run_of
 
 @pytest.fixture(scope="module")
 def trained(model):
-    return load_trained(model, "m")
+    return load_trained(model, "m", run_of())
 
 
 @pytest.fixture
@@ -38,12 +38,17 @@ def test_a_network_comes_back_with_its_run(trained, model):
 
 def test_a_network_of_another_manifest_is_refused(model):
     with pytest.raises(CheckpointError, match=r"model\.pt was trained on another state .* train"):
-        load_trained(model, "other")
+        load_trained(model, "other", run_of())
+
+
+def test_a_network_of_another_run_is_refused(model):
+    with pytest.raises(CheckpointError, match=r"model\.pt was trained with other settings; train"):
+        load_trained(model, "m", run_of().model_copy(update={"seed": 99}))
 
 
 def test_a_network_that_is_not_there_is_named(tmp_path):
     with pytest.raises(CheckpointError, match=r"epoch_007\.pt: not found; train first"):
-        load_trained(tmp_path / "epoch_007.pt", "m")
+        load_trained(tmp_path / "epoch_007.pt", "m", run_of())
 
 
 def test_an_embedding_is_the_networks_of_the_normalised_pixels(trained, queries, people):

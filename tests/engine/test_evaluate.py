@@ -1,5 +1,6 @@
 """Scores of embeddings against the brute-force protocol (R28, A25)."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from capnet.engine.embed import Embedded
-from capnet.engine.evaluate import evaluate, reranked
-from capnet.records import Record
+from capnet.engine.evaluate import by_camera, evaluate, reranked
+from capnet.records import UNKNOWN, Record
 from capnet.settings import Rerank
 from tests import reference
 from tests.engine.tiny import EVALUATE
@@ -73,9 +74,11 @@ def test_reranked_scores_are_those_of_the_dense_algorithm(seed):
     found = draw(seed=seed)
     rerank = Rerank(k1=7, k2=3, lambda_value=0.3)
     distance = reference.rerank_reference(found.query.numpy(), found.gallery.numpy(), 7, 3, 0.3)
-    np.testing.assert_allclose(reranked(found, rerank), distance, atol=1e-5)
     metrics = evaluate(found, settings(rerank=rerank))
     expected = judged(found, distance)
+    np.testing.assert_allclose(
+        reranked(found, rerank, 50).average_precision, expected["average_precision"], atol=1e-9
+    )
     assert metrics["reranked"]["rank1"] == pytest.approx(expected["cmc"][0])
     assert metrics["reranked"]["mAP"] == pytest.approx(expected["mean_ap"])
     assert metrics["reranked"].keys() == {"rank1", "rank5", "rank10", "rank20", "mAP", "mINP"}
@@ -129,3 +132,40 @@ def test_ranks_beyond_the_gallery_are_its_last():
     metrics = evaluate(found, settings(ranks=[1, 70], rerank=None))
     assert metrics["rank70"] == 1
     assert "rank5" not in metrics
+
+
+def test_scores_by_camera_are_those_of_that_cameras_gallery_alone():
+    found = draw(queries=3)
+    table = by_camera(found)
+    assert not (table["query_camera"] == table["gallery_camera"]).any()
+    for row in table.itertuples():
+        queries = [i for i, r in enumerate(found.queries) if r.camid == row.query_camera]
+        items = [i for i, r in enumerate(found.candidates) if r.camid == row.gallery_camera]
+        part = Embedded(
+            [found.queries[i] for i in queries],
+            [found.candidates[i] for i in items],
+            found.root,
+            found.query[queries],
+            found.gallery[items],
+        )
+        expected = judged(part, (1 - part.query @ part.gallery.T).numpy())
+        assert row.queries == expected["num_valid_queries"]
+        assert row.rank1 == pytest.approx(expected["cmc"][0])
+        assert row.mAP == pytest.approx(expected["mean_ap"])
+
+
+def test_unknown_cameras_have_no_scores_by_camera():
+    found = draw()
+    found.queries[0] = replace(found.queries[0], camid=UNKNOWN)
+    assert len(by_camera(found)) == 0
+
+
+def test_the_old_protocol_of_cuhk03_stands_beside_the_standard_one():
+    found = draw(distractors=0)
+    metrics = evaluate(found, settings(rerank=None, single_shot_trials=20))
+    assert metrics["single_shot"].keys() == {"rank1", "rank5", "rank10", "rank20"}
+    # One gallery image per person: six places at most, and fewer wrong ones in the way.
+    assert metrics["single_shot"]["rank10"] == 1
+    assert 0 < metrics["single_shot"]["rank1"] <= 1
+    assert "20 trials" in dict(metrics["protocol"])["single_shot"]
+    assert "single_shot" not in evaluate(found, settings(rerank=None))

@@ -25,6 +25,17 @@ def test_metrics_of_this_training_count(tmp_path):
     assert set(files.artifacts) == {"training.json", "history.csv", "metrics.json"}
 
 
+def test_scores_on_another_data_set_stand_under_its_name(tmp_path):
+    folder = write_run(tmp_path, fingerprint="new", metrics=METRICS | {"trainings": ["new"]})
+    for target, training in (("market1501", "new"), ("dukemtmc", "old")):
+        scores = {"trainings": [training], "target": target, "rank1": 0.125, "protocol": []}
+        (folder / f"transfer_{target}.json").write_text(json.dumps(scores))
+    files = read_run("k", folder, {})
+    assert files.points()["on_market1501_rank1", 4] == 0.125
+    assert not [name for name, _ in files.points() if "dukemtmc" in name]
+    assert "transfer_market1501.json" in files.artifacts
+
+
 def test_a_training_that_has_just_begun_has_no_points(tmp_path):
     folder = write_run(tmp_path, metrics=None)
     (folder / "history.csv").unlink()

@@ -54,6 +54,7 @@ EVALUATE = Evaluate(
     flip_average=False,
     ranks=[1, 5, 10, 20],
     rerank=Rerank(k1=20, k2=6, lambda_value=0.3),
+    single_shot_trials=0,
     gallery_lists=16,
     overlays=8,
 )

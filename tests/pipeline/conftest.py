@@ -105,7 +105,7 @@ def initial(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(
         tmp_path_factory.mktemp("initial") / "project", tmp_path_factory.mktemp("home")
     )
-    for package in ("capnet", "pipeline"):
+    for package in ("capnet", "pipeline", "tables"):
         shutil.copytree(SOURCE / package, project.root / package, ignore=CACHES)
     for name in ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(SOURCE / name, project.root)

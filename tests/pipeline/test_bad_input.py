@@ -190,6 +190,7 @@ def test_a_fault_in_params_at_the_command_line(used, name):
 def prepared(initial, tmp_path_factory):
     """The project with a prepared Market-1501, which is a copy of the drawn one."""
     project = initial.copy(tmp_path_factory.mktemp("prepared"))
+    project.params(lambda content: content["datasets"]["market1501"].pop("benchmark"))
     project.done("python", "-m", "pipeline.prepare", "synthetic")
     shutil.copytree(project.root / "data/prepared/synthetic/images", project.root / IMAGES)
     project.done("python", "-m", "pipeline.prepare", "market1501")
