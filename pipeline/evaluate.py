@@ -21,11 +21,11 @@ def main() -> None:
     """Write metrics.json, by_camera.csv, and overlays.npz and ranks.json for the figures."""
     dataset, variant, seed = cell()
     params = config.load(paths.PARAMS)
-    key = paths.run_key(dataset, variant, seed)
+    key, run = paths.run_key(dataset, variant, seed), params.run(dataset, variant, seed)
     settings, root = params.evaluate, Path(params.dataset(dataset).root)
     records = read_manifest(paths.manifest(dataset))
     manifest = provenance.digest(paths.manifest(dataset))
-    load = partial(load_trained, manifest_sha256=manifest, run=params.run(dataset, variant, seed))
+    load = partial(load_trained, manifest_sha256=manifest, run=run)
     queries = of_split(records, "query")
     release = version(params.dataset(dataset).layout, root)
 
