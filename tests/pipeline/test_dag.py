@@ -162,3 +162,15 @@ def test_nothing_of_dvc_or_mlflow_is_needed(built):
         process = built.run(*command, environment=environment)
         assert process.returncode == 0, process.stderr
     assert built.digests("models", "data/evaluated") == before
+
+
+def test_more_seeds_by_one_command(built):
+    """The README's `dvc exp run -S 'grid.seeds=[1,2,3]'`: finished cells stay, new ones run."""
+    author = ("-c", "user.name=Nobody", "-c", "user.email=nobody@localhost")
+    built.done("git", "add", ".")
+    built.done("git", *author, "commit", "--quiet", "--message", "Results")
+    output = built.done("dvc", "exp", "run", "-S", "grid.seeds=[1,2]")
+    new = {key.removesuffix("1") + "2" for key in CELLS}
+    assert set(ran(output)) >= cells("train", new) | cells("evaluate", new) | {"report"}
+    assert not set(ran(output)) & (cells("train") | cells("evaluate"))
+    assert all((built.root / paths.results(key) / "metrics.json").is_file() for key in new)
