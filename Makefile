@@ -53,6 +53,7 @@ format: setup ## Format the code
 bench: setup ## Measure ranking, drawing and loading, as ratios within one run
 	$(BIN)/python -m bench.ranking
 	$(BIN)/python -m bench.generator
+	$(BIN)/python -m bench.loading
 
 report: setup ## Rebuild the report alone
 	$(BIN)/dvc repro report

@@ -116,8 +116,9 @@ def _dataset(name: str, settings: Dataset, root: Path, prepared: Path, *, needed
         return Finding("good", subject, f"drawn by the pipeline; {ready}")
     if not (root / settings.root).is_dir() and not needed:
         return Finding("note", subject, f"no folder {settings.root}; wanted only to run it")
+    table = str(root / settings.table) if settings.table else None
     try:
-        images = layouts.scan(settings.layout, root / settings.root)
+        images = layouts.scan(settings.layout, root / settings.root, table)
         release = layouts.version(settings.layout, root / settings.root)
     except UserError as error:
         return Finding("bad" if needed else "note", subject, str(error))

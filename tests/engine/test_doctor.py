@@ -72,6 +72,21 @@ def test_images_are_counted_by_name(tmp_path):
     assert found.words == "3 images in data/raw/market1501; not prepared yet"
 
 
+def test_a_table_of_ones_own_is_read(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "tables").mkdir()
+    rows = [f"{split}.jpg,7,,{split}" for split in ("train", "query", "gallery")]
+    (tmp_path / "tables/mine.csv").write_text("\n".join(["path,pid,camid,split", *rows]))
+    row = "  market1501: {layout: market"
+    mine = "  mine: {layout: table, root: mine, table: tables/mine.csv}\n"
+    found = examine(tmp_path, row=(row, mine + row))["data set mine"]
+    assert "is no file below" in found.words  # the first image is not there
+    for split in ("train", "query", "gallery"):
+        (tmp_path / f"mine/{split}.jpg").touch()
+    found = examine(tmp_path, row=(row, mine + row))["data set mine"]
+    assert found.words == "3 images in mine; not prepared yet"
+
+
 @pytest.mark.parametrize(
     ("weights", "state", "word"),
     [
