@@ -3,3 +3,5 @@
 
 class UserError(Exception):
     """Something the user can mend: the message names the key or file, and the remedy."""
+
+    exit_code = 1

@@ -146,13 +146,22 @@ class Model(Block):
     attention: Attention
 
 
+class RateScaling(Block):
+    """How the learning rate follows the batch: (images a step / from_images) ** power."""
+
+    from_images: Positive
+    power: Annotated[float, Field(ge=0, le=1)]
+
+
 class Train(Block):
     """Sampling, schedule, losses and augmentation of one training (R20-R24, A15-A20)."""
 
     epochs: Positive
     ids_per_batch: Annotated[int, Field(ge=2)]
     images_per_id: Annotated[int, Field(ge=2)]
+    accumulate: Positive
     learning_rate: Annotated[float, Field(gt=0)]
+    rate_scaling: RateScaling | None
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_epochs: Count
     warmup_factor: Annotated[float, Field(gt=0, le=1)]
@@ -165,7 +174,16 @@ class Train(Block):
     pad: Count
     erasing: Fraction
     precision: Literal["fp32", "bf16", "fp16"]
+    deterministic: bool
     keep_every: Count
+
+    @property
+    def rate_scale(self) -> float:
+        """What `learning_rate` is multiplied by for the number of images in an optimiser step."""
+        if self.rate_scaling is None:
+            return 1.0
+        images = self.ids_per_batch * self.images_per_id * self.accumulate
+        return float((images / self.rate_scaling.from_images) ** self.rate_scaling.power)
 
 
 class Rerank(Block):

@@ -11,7 +11,10 @@ from capnet.errors import UserError
 
 
 def stage(main: Callable[[], None]) -> None:
-    """Run a stage; what a user can mend ends as one message on stderr and exit code 1."""
+    """Run a stage; what a user can mend ends as one message on stderr and exit code 1.
+
+    A training that was asked to stop ends so too, with exit code 75: it can be started again.
+    """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     try:
@@ -19,7 +22,10 @@ def stage(main: Callable[[], None]) -> None:
     except (UserError, ValueError, OSError) as error:
         if os.environ.get("CAPNET_TRACEBACK"):
             raise
-        sys.exit(f"{os.environ.get('DVC_STAGE', sys.argv[0])}: error: {error}")
+        code = error.exit_code if isinstance(error, UserError) else 1
+        kind = "error: " if code == 1 else ""
+        sys.stderr.write(f"{os.environ.get('DVC_STAGE', sys.argv[0])}: {kind}{error}\n")
+        sys.exit(code)
 
 
 def no_argument() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -28,12 +29,16 @@ def main() -> None:
     }
     if run.model.weights is not None and Path(run.model.weights).is_file():
         sources["weights_sha256"] = provenance.digest(Path(run.model.weights))
-    work = WorkFolder(paths.work(key), run, sources)
+    lines = (paths.LOCKS / "train.txt").read_text(encoding="utf-8").splitlines()
+    modules = {module: digest for digest, module in (line.split(" ", 1) for line in lines)}
+    work = WorkFolder(paths.work(key), run, sources, modules)
     if not is_main_process():
         train(run, records, Path(params.dataset(dataset).root), work)
         return
     with checkpoint.exclusive(work.path):
         train(run, records, Path(params.dataset(dataset).root), work)
+        if os.environ.get("CAPNET_ONLY_WORK"):  # a later start moves what is finished, in seconds
+            return
         for file in [work.path / "model.pt", *sorted(work.path.glob("epoch_*.pt"))]:
             copy(file, paths.model(key) / file.name)
         for name in ("history.csv", "training.json"):

@@ -63,16 +63,20 @@ def load(path: Path) -> dict[str, Any]:
     return state
 
 
-def resume(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+def resume(
+    path: Path, identity: dict[str, Any], modules: dict[str, str] | None = None
+) -> dict[str, Any] | None:
     """Read the state of an interrupted training, or None where there is none.
 
-    Raises CheckpointError, listing the differences, if it belongs to another configuration.
+    Raises CheckpointError, listing the differences, if it belongs to another configuration; where
+    the code is another, also those between the digests of its `modules`.
     """
     if not path.exists():
         return None
     state = load(path)
     different = list(_differences(state.get("identity"), identity))
     if different:
+        different += _differences(state.get("modules"), modules)
         raise CheckpointError(
             f"{path} belongs to another configuration:\n  " + "\n  ".join(different) + "\n"
             f"Restore that configuration to continue it, or `rm -r {path.parent}` to start afresh"

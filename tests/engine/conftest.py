@@ -12,7 +12,7 @@ from tests.engine.tiny import draw_people, run_of
 def _one_core(monkeypatch):
     """Numbers that compare bit by bit, and tests that leave the other cores alone."""
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    monkeypatch.setattr("capnet.engine.train.cores_per_process", lambda: 1)
+    monkeypatch.setattr("capnet.engine.distributed.cores_per_process", lambda: 1)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

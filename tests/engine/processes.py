@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import torch.multiprocessing as mp
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
+from capnet.data.augment import augment
+from capnet.engine import distributed, learner
 from capnet.engine import train as training
 from capnet.engine.assemble import network_of
 from capnet.engine.train import objective, train
@@ -64,7 +67,7 @@ def _free_port() -> int:
 def _process(
     rank: int, folder: Path, records: Sequence[Record], root: Path, ports: dict[int, int]
 ) -> None:
-    training.cores_per_process = lambda: 1
+    distributed.cores_per_process = lambda: 1
     torch.set_num_threads(1)
     for world in WORLDS:
         if rank >= world:
@@ -83,13 +86,26 @@ def _process(
             found["refused"] = refused(folder / "refused", train_records, root)
         work = folder / f"work{world}"
         work.mkdir(exist_ok=True)
-        # Adam makes whole steps of a gradient that is 0 but for rounding: small ones, here.
-        schedule = {"learning_rate": 3.5e-5, "warmup_epochs": 0, "decay_epochs": [1]}
-        run = run_of(train=BATCH | schedule)
-        train(run, train_records, root, WorkFolder(work, run, {}))  # leaves the group of processes
+        run = run_of(train=BATCH | {"epochs": 4, "warmup_epochs": 1, "decay_epochs": [3]})
+        in_float64(train)(run, train_records, root, WorkFolder(work, run, {}))  # leaves the group
         AcceleratorState._reset_state(reset_partial_state=True)
         if rank == 0:
             torch.save(found, folder / f"{world}.pt")
+
+
+def in_float64(work: Callable[..., None]) -> Callable[..., None]:
+    """Do work with networks and images in float64, in which rounding cannot hide a difference.
+
+    In float32, Adam makes whole steps of gradients that are 0 but for rounding.
+    """
+
+    def done(*arguments: Any) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(learner, "network_of", lambda *a, **k: network_of(*a, **k).double())
+            patch.setattr(training, "augment", lambda *a: augment(*a).double())
+            work(*arguments)
+
+    return done
 
 
 def shard_of(whole: Tensor, rank: int, world: int) -> Tensor:

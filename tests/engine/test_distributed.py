@@ -5,6 +5,7 @@ import csv
 import pytest
 import torch
 
+from capnet.engine import checkpoint
 from tests.engine import processes
 from tests.engine.processes import STEPS, WORLDS, collective_inputs, collective_loss
 
@@ -61,10 +62,19 @@ def test_no_gradient_is_absent(found):
 @pytest.mark.parametrize("world", SEVERAL)
 def test_a_training_has_the_history_of_one_process(found, folder, world):
     ours, alone = (_history(folder / f"work{number}") for number in (world, 1))
-    assert len(ours) == len(alone) == 2
+    assert len(ours) == len(alone) == 4
     for row, expected in zip(ours, alone, strict=True):
         assert row.pop("learning_rate") == expected.pop("learning_rate")
-        assert row == pytest.approx(expected, rel=5e-3)  # float32, see `processes`
+        assert row == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("world", SEVERAL)
+def test_a_training_has_the_weights_of_one_process(found, folder, world):
+    ours, alone = (checkpoint.load(folder / f"work{n}" / "model.pt")["network"] for n in (world, 1))
+    assert ours.keys() == alone.keys()
+    for name, expected in alone.items():
+        atol = 1e-9 * float(expected.abs().max())
+        torch.testing.assert_close(ours[name], expected, rtol=1e-9, atol=atol)
 
 
 def _history(work):

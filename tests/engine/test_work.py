@@ -12,6 +12,7 @@ from torch import nn
 
 from capnet.engine import checkpoint
 from capnet.engine.checkpoint import CheckpointError
+from capnet.engine.ledger import NotFiniteError
 from capnet.engine.work import Progress, TrainingError, WorkFolder
 from tests.engine.tiny import run_of
 
@@ -37,7 +38,8 @@ def work(path, **options):
 def progress(epochs):
     result = Progress()
     for epoch in range(1, epochs + 1):
-        result.add(ROW | {"epoch": epoch, "loss": 2.5 / epoch}, images=32, seconds=2.0)
+        result.spend(images=32, seconds=2.0)
+        result.close(ROW | {"epoch": epoch, "loss": 2.5 / epoch})
     return result
 
 
@@ -103,13 +105,55 @@ def test_networks_are_kept_as_often_as_asked(tmp_path, trained):
     assert [checkpoint.load(file)["epoch"] for file in kept] == [2, 4]
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_value_that_is_not_finite_ends_the_training(value):
-    reached = progress(4)
-    with pytest.raises(TrainingError) as error:
-        reached.add(ROW | {"triplet_loss": value, "loss": value}, images=32, seconds=1.0)
-    assert str(error.value).startswith("epoch 5: loss, triplet_loss is not finite; lower")
-    assert len(reached.history) == 4
+def test_a_batch_that_is_not_finite_is_saved_for_inspection(tmp_path):
+    row = {"identity_loss": 1.5, "triplet_loss": math.nan, "loss": math.inf}
+    fault = NotFiniteError(16, row)
+    error = work(tmp_path).not_finite(fault, 1, 1e-3, [("a.jpg", 7), ("b.jpg", 8)])
+    assert isinstance(error, TrainingError)
+    assert str(error).startswith("epoch 2, batch 17: triplet_loss, loss is not finite; lower")
+    assert str(tmp_path / "not_finite.json") in str(error)
+    assert json.loads((tmp_path / "not_finite.json").read_text()) == {
+        "epoch": 2,
+        "batch": 17,
+        "learning_rate": 1e-3,
+        "terms": {"identity_loss": 1.5, "triplet_loss": "nan", "loss": "inf"},
+        "images": [{"path": "a.jpg", "seed": 7}, {"path": "b.jpg", "seed": 8}],
+    }
+
+
+def test_a_state_within_an_epoch_keeps_its_batches_and_no_network(tmp_path, trained):
+    folder = work(tmp_path, train={"keep_every": 1})
+    reached = progress(1)
+    folder.save(reached, *trained, None)
+    reached.batches = [{"loss": 1.25}, {"loss": 0.5}]
+    folder.save(reached, *trained, None)
+    assert [file.name for file in tmp_path.glob("epoch_*.pt")] == ["epoch_001.pt"]
+    resumed = folder.resume(*trained, None)
+    assert (len(resumed.history), resumed.batches) == (1, [{"loss": 1.25}, {"loss": 0.5}])
+    assert resumed.place == "epoch 2, batch 2"
+    assert "epoch 2, batch 2" in resumed.line(10)
+    with (tmp_path / "history.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 1
+
+
+def test_a_state_within_the_first_epoch_has_no_history_yet(tmp_path, trained):
+    reached = progress(0)
+    reached.batches = [{"loss": 1.25}]
+    work(tmp_path).save(reached, *trained, None)
+    assert not (tmp_path / "history.csv").exists()
+    assert work(tmp_path).resume(*trained, None).batches == [{"loss": 1.25}]
+
+
+def test_a_state_of_other_code_is_refused_with_the_modules_that_differ(tmp_path, trained):
+    modules = {"capnet/a.py": "1", "capnet/b.py": "1", "capnet/c.py": "1"}
+    folder = WorkFolder(tmp_path, run_of(), SOURCES, modules)
+    folder.save(progress(1), *trained, None)
+    other = modules | {"capnet/b.py": "2"}
+    sources = SOURCES | {"code_sha256": "d" * 64}
+    with pytest.raises(CheckpointError) as error:
+        WorkFolder(tmp_path, run_of(), sources, other).resume(*trained, None)
+    assert "capnet/b.py: 1 in the checkpoint, 2 now" in str(error.value)
+    assert "capnet/a.py" not in str(error.value)
 
 
 def test_a_full_disk_leaves_the_epoch_before(tmp_path, trained, monkeypatch):

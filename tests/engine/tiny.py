@@ -34,7 +34,9 @@ TRAIN = {
     "epochs": 2,
     "ids_per_batch": 2,
     "images_per_id": 2,
+    "accumulate": 1,
     "learning_rate": 3.5e-4,
+    "rate_scaling": None,
     "weight_decay": 5e-4,
     "warmup_epochs": 1,
     "warmup_factor": 0.01,
@@ -47,6 +49,7 @@ TRAIN = {
     "pad": 2,
     "erasing": 0.5,
     "precision": "fp32",
+    "deterministic": False,
     "keep_every": 0,
 }
 EVALUATE = Evaluate(

@@ -1,0 +1,60 @@
+"""The processes of one training: joining them, and what must be the same in all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from accelerate import Accelerator, PartialState
+
+from capnet.engine.work import Progress, TrainingError
+from capnet.machine import cores_per_process
+from capnet.ops.collective import gathered
+from capnet.settings import Run
+
+
+def join(run: Run) -> Accelerator:
+    """Join the processes that were launched, use all cores, and seed the initial weights."""
+    if PartialState().device.type == "cpu":
+        if run.train.precision == "fp16":
+            raise TrainingError("train.precision: fp16 needs a GPU; use bf16 or fp32")
+        torch.set_num_threads(cores_per_process())  # the launcher leaves one to a process
+    if run.train.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(run.train.deterministic)
+    torch.backends.cudnn.benchmark = not run.train.deterministic
+    accelerator = Accelerator(mixed_precision=run.train.precision.replace("fp32", "no"))
+    torch.manual_seed(run.seed)
+    return accelerator
+
+
+def require_same_start(progress: Progress, device: torch.device) -> None:
+    """Raise TrainingError unless all processes go on from the same batch."""
+    reached = torch.tensor([[len(progress.history), len(progress.batches)]], device=device)
+    starts = gathered(reached).tolist()
+    if any(start != starts[0] for start in starts):
+        raise TrainingError(
+            f"the processes go on from different (epoch, batch): {starts}; all machines must see "
+            "the same project folder: put it on a disk that they share"
+        )
+
+
+@contextmanager
+def memory_explained(run: Run) -> Iterator[None]:
+    """Turn running out of memory into a TrainingError that says what would need less."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # torch's are RuntimeErrors
+        text = str(error)
+        exhausted = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not exhausted and "can't allocate memory" not in text:
+            raise
+        images = run.train.ids_per_batch * run.train.images_per_id
+        raise TrainingError(
+            f"out of memory with batches of {images} images of {run.model.height} x "
+            f"{run.model.width}: share them among more processes, or use train.precision bf16, "
+            "fewer train.ids_per_batch with train.accumulate, or smaller images; the last saved "
+            f"state is kept ({text.splitlines()[0] if text else type(error).__name__})"
+        ) from error
