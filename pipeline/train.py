@@ -43,7 +43,9 @@ def main() -> None:
             copy(file, paths.model(key) / file.name)
         for name in ("history.csv", "training.json"):
             copy(work.path / name, paths.results(key) / name)
-        shutil.rmtree(work.path)
+        done = work.path.with_suffix(".done")
+        shutil.rmtree(done, ignore_errors=True)  # of a start that was killed in the next line
+        shutil.rmtree(work.path.rename(done))  # at no moment a folder that lacks some of its files
 
 
 if __name__ == "__main__":

@@ -24,7 +24,10 @@ class CheckpointError(UserError):
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold a work folder for one training; the lock goes with the process, however it ends."""
+    """Hold a work folder for one training; the lock goes with the process, however it ends.
+
+    What an earlier one was writing when it was killed is removed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         try:
@@ -34,6 +37,8 @@ def exclusive(folder: Path) -> Iterator[None]:
                 f"{folder}: another training is using this work folder; wait for it, or stop it "
                 f"(`fuser {folder / 'lock'}` names it)"
             ) from None
+        for half in folder.glob(".*.tmp"):
+            half.unlink()
         yield
 
 

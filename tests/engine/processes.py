@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 import torch.multiprocessing as mp
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -20,6 +22,7 @@ from capnet.data.augment import augment
 from capnet.engine import distributed, learner
 from capnet.engine import train as training
 from capnet.engine.assemble import network_of
+from capnet.engine.interrupt import StoppedError
 from capnet.engine.train import objective, train
 from capnet.engine.work import WorkFolder
 from capnet.models.batchnorm import synchronise
@@ -87,6 +90,8 @@ def _process(
         work = folder / f"work{world}"
         work.mkdir(exist_ok=True)
         run = run_of(train=BATCH | {"epochs": 4, "warmup_epochs": 1, "decay_epochs": [3]})
+        if world == 2:
+            found["stopped"] = stopped(run, train_records, root, WorkFolder(work, run, {}))
         in_float64(train)(run, train_records, root, WorkFolder(work, run, {}))  # leaves the group
         AcceleratorState._reset_state(reset_partial_state=True)
         if rank == 0:
@@ -106,6 +111,24 @@ def in_float64(work: Callable[..., None]) -> Callable[..., None]:
             work(*arguments)
 
     return done
+
+
+def stopped(run: Run, records: Sequence[Record], root: Path, work: WorkFolder) -> list[str]:
+    """Where each process of a training stops when the second alone is asked to at its 3rd batch."""
+    counted = iter(range(1, 100))
+
+    def asking(*arguments: Any) -> dict[str, Tensor]:
+        if next(counted) == 3 and os.environ["RANK"] == "1":
+            os.kill(os.getpid(), signal.SIGTERM)
+        return objective(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "objective", asking)
+        with pytest.raises(StoppedError) as error:
+            in_float64(train)(run, records, root, work)
+    places: list[Any] = [None] * 2
+    dist.all_gather_object(places, str(error.value))
+    return places
 
 
 def shard_of(whole: Tensor, rank: int, world: int) -> Tensor:

@@ -1,6 +1,7 @@
 """The number of processes is not a hyper-parameter (A27)."""
 
 import csv
+import json
 
 import pytest
 import torch
@@ -80,6 +81,15 @@ def test_a_training_has_the_weights_of_one_process(found, folder, world):
 def _history(work):
     with (work / "history.csv").open(newline="") as file:
         return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def test_all_processes_stop_at_one_batch_when_one_is_asked_to(found, folder):
+    # That the training then went on as if nothing had been, the tests above show.
+    first, second = found[2]["stopped"]
+    assert first == second
+    assert "stopped as asked" in first
+    report = json.loads((folder / "work2" / "training.json").read_text())
+    assert report["resumed"] == 1
 
 
 def test_processes_that_cannot_share_a_batch_are_told(found):
