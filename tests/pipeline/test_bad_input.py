@@ -167,7 +167,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_in_params_stops_every_stage(used, monkeypatch, name, fault):
+def test_a_fault_in_params_stops_every_stage(used, monkeypatch, capsys, name, fault):
     spoil, naming = FAULTS[fault]
     spoil(used)
     before = used.digests()
@@ -175,7 +175,9 @@ def test_a_fault_in_params_stops_every_stage(used, monkeypatch, name, fault):
     monkeypatch.setattr("sys.argv", [name, *ARGUMENTS[name]])
     with pytest.raises(SystemExit) as end:
         stage(SCRIPTS[name].main)
-    assert all(words in end.value.code for words in naming)
+    said = capsys.readouterr().err
+    assert end.value.code == 1
+    assert all(words in said for words in naming)
     assert used.digests() == before
 
 

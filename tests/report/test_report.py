@@ -198,15 +198,16 @@ def test_the_stage_writes_the_page_and_needs_no_torch(project):
     assert paths.PAGE.is_file()
 
 
-def test_the_stage_fails_with_one_line(project, monkeypatch):
+def test_the_stage_fails_with_one_line(project, monkeypatch, capsys):
     project(variants=("baseline", "s"), seeds=(1,))
     write_params()
     (paths.results("synthetic-s-1") / "metrics.json").unlink()
     monkeypatch.setattr(sys, "argv", ["report"])
     with pytest.raises(SystemExit) as stop:
         stage(main)
-    message = str(stop.value.code)
+    message = capsys.readouterr().err
+    assert stop.value.code == 1
     assert "error: " in message
     assert "synthetic-s-1" in message
-    assert "\n" not in message
+    assert message.count("\n") == 1
     assert not paths.PAGE.exists()
