@@ -21,7 +21,10 @@ def main() -> None:
         listed = ", ".join(f"{count} {what}" for what, count in counts.items())
         logging.info("%s %s: %s", name, split, listed)
     for entry in card["allowed"]:
-        logging.warning("%s: allowed: %s: %s", name, entry["check"], entry["finding"])
+        allowed = "%s: allowed (%s): %s: %s"
+        logging.warning(allowed, name, *(entry[key] for key in ("reason", "check", "finding")))
+    if not card["allowed"]:
+        logging.info("%s: every check passed", name)
 
 
 if __name__ == "__main__":

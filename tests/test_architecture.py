@@ -18,7 +18,7 @@ FLOORS = {  # "" is the package itself, for its version
     "machine": set(),
     "files": {"errors"},
     "records": {"errors", "files"},
-    "settings": {"forms"},
+    "settings": {"settings", "forms"},
     "config": {"errors", "settings"},
     "ops": {"ops", *GROUND},
     "data": {"data", "ops", *CONFIG, *GROUND},

@@ -10,15 +10,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from capnet.data import synthetic
-from capnet.data.card import card
-from capnet.data.card_page import card_page
-from capnet.data.checks import check_people
-from capnet.data.examine import Facts, examine
-from capnet.data.file_checks import check_files
-from capnet.data.findings import Finding, settle
+from capnet.data.card.notes import notes
+from capnet.data.card.numbers import card
+from capnet.data.card.page import card_page
+from capnet.data.checks.examine import Facts, examine
+from capnet.data.checks.files import check_files
+from capnet.data.checks.findings import Finding, settle
+from capnet.data.checks.people import check_people
+from capnet.data.checks.published import count_splits, disagreements
 from capnet.data.layouts import DatasetError, scan, version
-from capnet.data.notes import notes
-from capnet.data.published import count_splits, disagreements
 from capnet.files import write_text
 from capnet.records import Record, with_labels, write_manifest
 from capnet.settings import Dataset

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from capnet.records import Record
+
 TRAIN, QUERY, GALLERY = "bounding_box_train", "query", "bounding_box_test"
 FILES = {
     "market": [
@@ -52,6 +54,11 @@ def plant(root, layout):
     for name, path in LISTS.items() if layout == "msmt17" else ():
         _, person, file = path.split("/")
         put_text(f"list_{name}.txt", f"{person}/{file} {int(person)}\n")(root)
+
+
+def record(split, pid, camid, name=""):
+    """Return an entry of a manifest, of an image that need not exist."""
+    return Record(f"{split}/{pid}_{camid}{name}.jpg", pid, camid, split, -1, "")
 
 
 def picture(seed="", size=(16, 32), mode="RGB", form="jpeg", **options):

@@ -44,6 +44,25 @@ def test_the_stage_writes_manifest_and_card(run, caplog):
     assert all((root / record.path).is_file() for record in records)
     counted = "synthetic train: 8 images, 2 ids, 2 cameras, 0 junk, 0 distractors"
     assert counted in caplog.messages
+    assert caplog.messages[-1] == "synthetic: every check passed"
+
+
+def test_what_is_allowed_is_printed_with_its_reason(run, caplog):
+    yaml = YAML()
+    params = yaml.load(Path("params.yaml").read_text())
+    params["datasets"]["synthetic"].update(
+        benchmark="market1501", allow={"counts": "it is drawn small"}
+    )
+    yaml.dump(params, Path("params.yaml"))
+    with caplog.at_level(logging.INFO):
+        run("synthetic")
+    assert "synthetic: every check passed" not in caplog.messages
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    said = "synthetic: allowed (it is drawn small): counts: "
+    for line, split, images in zip(
+        lines, ("train", "query", "gallery"), ("8", "4", "8"), strict=True
+    ):
+        assert line.startswith(f"{said}{split}: {images} images, not ")
 
 
 @pytest.mark.parametrize(
@@ -53,22 +72,22 @@ def test_the_stage_writes_manifest_and_card(run, caplog):
         ("syntetic", "did you mean synthetic?"),
     ],
 )
-def test_what_cannot_be_prepared_ends_with_one_message(run, name, message):
-    with pytest.raises(SystemExit) as end:
+def test_what_cannot_be_prepared_ends_with_one_message(run, capsys, name, message):
+    with pytest.raises(SystemExit, match=r"^1$"):
         run(name)
-    assert message in str(end.value.code)
+    assert message in capsys.readouterr().err
     assert not paths.card(name).exists()
     assert not paths.prepared(name).exists()
 
 
-def test_a_missing_argument_is_named(run):
-    with pytest.raises(SystemExit) as end:
+def test_a_missing_argument_is_named(run, capsys):
+    with pytest.raises(SystemExit):
         run()
-    assert "expected: <dataset>" in str(end.value.code)
+    assert "expected: <dataset>" in capsys.readouterr().err
 
 
-def test_an_unwritable_place_is_named(run):
+def test_an_unwritable_place_is_named(run, capsys):
     Path("reports").touch()
-    with pytest.raises(SystemExit) as end:
+    with pytest.raises(SystemExit):
         run("synthetic")
-    assert "reports" in str(end.value.code)
+    assert "reports" in capsys.readouterr().err

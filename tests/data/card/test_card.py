@@ -9,10 +9,10 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from capnet.data.card import card
-from capnet.data.contact_sheet import CAMERAS, HEIGHT, PEOPLE, contact_sheet
-from capnet.data.examine import Facts, examine
-from capnet.data.notes import MEANING, notes
+from capnet.data.card.contact_sheet import CAMERAS, HEIGHT, PEOPLE, contact_sheet
+from capnet.data.card.notes import MEANING, notes
+from capnet.data.card.numbers import card
+from capnet.data.checks.examine import Facts, examine
 from capnet.data.prepare import prepare
 from capnet.records import Record
 from capnet.settings import Dataset

@@ -6,8 +6,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
-from capnet.data.examine import Facts
-from capnet.data.findings import Finding
+from capnet.data.checks.examine import Facts
+from capnet.data.checks.findings import Finding
 from capnet.data.layouts import shown
 from capnet.records import Record
 

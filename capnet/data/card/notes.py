@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from capnet.data.examine import Facts
+from capnet.data.checks.examine import Facts
 from capnet.records import UNKNOWN, Record, of_split
 
 SLENDER = 5  # times as high as wide

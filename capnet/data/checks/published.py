@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from capnet.data.findings import Finding
+from capnet.data.checks.findings import Finding
 from capnet.records import DISTRACTOR, JUNK, UNKNOWN, Record, Split, of_split
 from capnet.settings import Benchmark
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
-from capnet.data.findings import Finding
+from capnet.data.checks.findings import Finding
 from capnet.data.layouts import shown
 from capnet.records import UNKNOWN, Record, Split, of_split
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from capnet.data.contact_sheet import contact_sheet
+from capnet.data.card.contact_sheet import contact_sheet
+from capnet.data.card.notes import MEANING
+from capnet.data.checks.published import PUBLISHED
 from capnet.data.layouts import shown
-from capnet.data.notes import MEANING
-from capnet.data.published import PUBLISHED
 from capnet.records import DISTRACTOR, JUNK, UNKNOWN, Record
 from capnet.settings import Dataset
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median_low
 from typing import Any, get_args
 
-from capnet.data.examine import Facts
-from capnet.data.published import count_splits
+from capnet.data.checks.examine import Facts
+from capnet.data.checks.published import count_splits
 from capnet.records import Record, Split, of_split
 from capnet.settings import Dataset
 

@@ -1,0 +1,1 @@
+"""Whether a data set is what it should be: its files, its people, its published counts."""
