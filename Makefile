@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor repro ui test lint check format bench report
+.PHONY: help setup doctor repro grid ui test lint check format bench report
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ repro report: export ACCELERATE_LOG_LEVEL := error
 repro: setup ## Rebuild all results that are out of date, and log them to MLflow
 	$(BIN)/dvc repro
 	$(BIN)/python -m pipeline.track --best-effort
+
+grid: setup ## Train all cells that are out of date at once, one per GPU
+	$(BIN)/python -m pipeline.grid
 
 ui: setup ## Open the MLflow comparison of all runs
 	$(BIN)/python -m pipeline.track --ui

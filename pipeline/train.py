@@ -36,7 +36,9 @@ def main() -> None:
         train(run, records, Path(params.dataset(dataset).root), work)
         return
     with checkpoint.exclusive(work.path):
-        train(run, records, Path(params.dataset(dataset).root), work)
+        alone = os.environ.get("WORLD_SIZE", "1") == "1"
+        if not (alone and work.finished):  # several processes must agree on it
+            train(run, records, Path(params.dataset(dataset).root), work)
         if os.environ.get("CAPNET_ONLY_WORK"):  # a later start moves what is finished, in seconds
             return
         for file in [work.path / "model.pt", *sorted(work.path.glob("epoch_*.pt"))]:

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 from accelerate import Accelerator, PartialState
+from accelerate.utils import parse_flag_from_env
 
 from capnet.engine.work import Progress, TrainingError
 from capnet.machine import cores_per_process
 from capnet.ops.collective import gathered
 from capnet.settings import Run
 
+PATIENCE = timedelta(minutes=5)  # with a process of which nothing is heard any more
+
 
 def join(run: Run) -> Accelerator:
     """Join the processes that were launched, use all cores, and seed the initial weights."""
-    if PartialState().device.type == "cpu":
+    state = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"), timeout=PATIENCE)
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if state.num_processes != launched:
+        raise TrainingError(
+            f"{launched} processes were launched and do not see each other; set "
+            "ACCELERATE_USE_CPU=1 where there is no GPU"
+        )
+    if state.device.type == "cpu":
         if run.train.precision == "fp16":
             raise TrainingError("train.precision: fp16 needs a GPU; use bf16 or fp32")
         torch.set_num_threads(cores_per_process())  # the launcher leaves one to a process
@@ -28,6 +40,15 @@ def join(run: Run) -> Accelerator:
     accelerator = Accelerator(mixed_precision=run.train.precision.replace("fp32", "no"))
     torch.manual_seed(run.seed)
     return accelerator
+
+
+def leave(accelerator: Accelerator) -> None:
+    """Leave the processes that were joined, at the end of the work."""
+    if accelerator.num_processes > 1:
+        # gloo's threads put the last collective away, and need Python's lock to do so; a group that
+        # goes before they are done waits for them with that lock held, for ever.
+        time.sleep(0.2)
+    accelerator.end_training()
 
 
 def require_same_start(progress: Progress, device: torch.device) -> None:

@@ -68,5 +68,6 @@ def learner_of(run: Run, identities: int, folder: Path) -> Learner:
     )
     model, optimizer = accelerator.prepare(network, optimizer)
     learner = Learner(accelerator, accelerator.unwrap_model(model), model, optimizer)
-    checkpoint.require_space(folder, 24 * learner.parameters)  # weights, Adam's moments; old, new
+    if accelerator.is_main_process:  # weights and Adam's moments, old and new
+        checkpoint.require_space(folder, 24 * learner.parameters)
     return learner

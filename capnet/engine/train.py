@@ -20,7 +20,7 @@ from capnet.data.augment import augment, draw
 from capnet.data.loader import default_workers, train_loader
 from capnet.data.pixels import Bytes, FilePixels, kept_pixels
 from capnet.data.sampler import Draw, epoch_batches, shard
-from capnet.engine.distributed import memory_explained, require_same_start
+from capnet.engine.distributed import leave, memory_explained, require_same_start
 from capnet.engine.interrupt import StoppedError, StopRequest
 from capnet.engine.learner import Learner, learner_of
 from capnet.engine.ledger import Ledger, NotFiniteError
@@ -78,9 +78,9 @@ def train(run: Run, records: Sequence[Record], root: Path, work: WorkFolder) -> 
             if ledger.stop and len(progress.history) < run.train.epochs:
                 learner.accelerator.wait_for_everyone()  # the end of one ends all under a launcher
                 raise StoppedError(f"{progress.place}: stopped as asked; start it again to go on")
-    if main:
+    if main and not work.finished:
         work.finish(progress, learner.network, learner.device, **facts)
-    learner.accelerator.end_training()
+    leave(learner.accelerator)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, run: Run, epoch: int) -> float:

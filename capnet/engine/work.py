@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -126,6 +127,16 @@ class WorkFolder:
                 checkpoint.save(self.path / f"epoch_{epoch:03d}.pt", trained)
             write_text(self.path / "history.csv", _csv(progress.history))
         checkpoint.save(self.path / "state.pt", trained | state)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the results of exactly this training are there, whichever machine made them."""
+        try:
+            found = json.loads((self.path / "training.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return False
+        same = found["fingerprint"] == checkpoint.fingerprint(self.identity)
+        return same and found["finished"] is not None
 
     def not_finite(
         self, fault: NotFiniteError, epoch: int, rate: float, images: Sequence[tuple[str, int]]
