@@ -53,10 +53,11 @@ format: setup ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Measure ranking, drawing and loading, as ratios within one run
+bench: setup ## Measure ranking, drawing, loading and training, as ratios within one run
 	$(BIN)/python -m bench.ranking
 	$(BIN)/python -m bench.generator
 	$(BIN)/python -m bench.loading
+	$(BIN)/python -m bench.training
 
 report: setup ## Rebuild the report alone
 	$(BIN)/dvc repro report

@@ -1,6 +1,8 @@
 """The command `capnet`: what is asked of a project beside its DAG.
 
 capnet doctor    say what works on this machine, and what to do about the rest
+capnet grid      train the cells that are out of date on many devices, or through SLURM
+capnet changes   show the queries that one run serves otherwise than another
 capnet track     copy the results into MLflow; --ui opens the comparison
 capnet cuhk03    make CUHK03-NP's folders from the original release
 """
@@ -12,7 +14,7 @@ from importlib import import_module
 
 from pipeline.stage import stage
 
-COMMANDS = ("doctor", "track", "cuhk03")
+COMMANDS = ("doctor", "grid", "changes", "track", "cuhk03")
 
 
 def main() -> None:

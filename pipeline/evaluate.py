@@ -9,8 +9,9 @@ from pathlib import Path
 from capnet import config
 from capnet.data.layouts import version
 from capnet.engine import exhibits, provenance
+from capnet.engine.by_query import ByQuery, write_by_query
 from capnet.engine.embed import embed_test, load_trained
-from capnet.engine.evaluate import by_camera, evaluate, progress
+from capnet.engine.evaluate import by_camera, evaluate, progress, rank
 from capnet.files import write_json, write_text
 from capnet.records import of_split, read_manifest
 from pipeline import paths
@@ -18,7 +19,7 @@ from pipeline.stage import cell, stage
 
 
 def main() -> None:
-    """Write metrics.json, by_camera.csv, and overlays.npz and ranks.json for the figures."""
+    """Write metrics.json, by_camera.csv, queries.csv, and what the figures show."""
     dataset, variant, seed = cell()
     params = config.load(paths.PARAMS)
     key, run = paths.run_key(dataset, variant, seed), params.run(dataset, variant, seed)
@@ -34,7 +35,9 @@ def main() -> None:
     lists = exhibits.rank_list_exhibit(embedded, settings)
     maps = exhibits.maps_of(trained, queries, root, settings)
     masks = exhibits.read_masks(queries, paths.prepared(dataset) / "masks")
-    metrics = {"trainings": [trained.fingerprint], **evaluate(embedded, settings, release)}
+    ranking = rank(embedded, settings)
+    scores = evaluate(embedded, settings, release, ranking)
+    metrics = {"trainings": [trained.fingerprint], **scores}
     metrics["wrong_in_top10"] = lists.wrong_in_top10
     if masks is not None:
         metrics["localisation"] = exhibits.localisation_scores(maps, masks)
@@ -43,6 +46,8 @@ def main() -> None:
 
     exhibits.write_overlays(paths.evaluated(key) / "overlays.npz", maps, queries, settings)
     write_json(paths.evaluated(key) / "ranks.json", lists.shown)
+    each = (ranking.average_precision, ranking.first_match_rank, lists.first_wrong)
+    write_by_query(paths.by_query(key), ByQuery([record.path for record in queries], *each))
     write_text(paths.results(key) / "by_camera.csv", by_camera(embedded).to_csv(index=False))
     write_json(paths.results(key) / "metrics.json", metrics)
     rank1, mean_ap = (100 * metrics[name] for name in ("rank1", "mAP"))

@@ -52,5 +52,10 @@ def transferred(key: str, target: str) -> Path:
 
 
 def evaluated(key: str) -> Path:
-    """Return a run's material for the figures: overlays.npz and ranks.json."""
+    """Return a run's material for figures and comparisons, which may name or show people."""
     return Path("data/evaluated") / key
+
+
+def by_query(key: str) -> Path:
+    """Return a run's scores of each query."""
+    return evaluated(key) / "queries.csv"

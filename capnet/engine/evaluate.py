@@ -17,13 +17,18 @@ from capnet.records import DISTRACTOR, JUNK, UNKNOWN, Record
 from capnet.settings import Evaluate, Rerank
 
 
-def evaluate(embedded: Embedded, settings: Evaluate, release: str | None = None) -> dict[str, Any]:
+def evaluate(
+    embedded: Embedded,
+    settings: Evaluate,
+    release: str | None = None,
+    ranking: Ranking | None = None,
+) -> dict[str, Any]:
     """CMC, mAP and mINP (fractions), again after re-ranking, the counts, and the protocol.
 
     The protocol is a list of (choice, words): DVC shows the rest as a table of numbers. `release`
-    is the data set's, where it has several that differ (A24).
+    is the data set's, where it has several that differ (A24); `ranking` is `rank`'s, if known.
     """
-    ranking = rank(embedded, settings)
+    ranking = ranking or rank(embedded, settings)
     stamp = {"release": release} if release else {}
     metrics: dict[str, Any] = {
         "protocol": list((protocol(settings) | stamp).items()),

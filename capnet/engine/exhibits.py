@@ -24,10 +24,14 @@ TOP = 10  # length of the paper's rank lists
 
 
 class RankLists(NamedTuple):
-    """Fig. 3: lists of some queries as plain values, and the mean wrong in the top 10 of all."""
+    """Fig. 3: lists of some queries as plain values, and the mean wrong in the top 10 of all.
+
+    And the path of each query's first wrong image in the top 10, "" where all are right.
+    """
 
     shown: list[dict[str, Any]]
     wrong_in_top10: float
+    first_wrong: list[str]
 
 
 def rank_list_exhibit(embedded: Embedded, settings: Evaluate) -> RankLists:
@@ -35,7 +39,11 @@ def rank_list_exhibit(embedded: Embedded, settings: Evaluate) -> RankLists:
     places, distances = rank_lists(embedded.query, embedded.gallery, *embedded.ids(), top=TOP)
     query_pids, gallery_pids, *_ = (ids.numpy() for ids in embedded.ids())
     right = gallery_pids[places] == query_pids[:, None]
-    wrong = (~right & (places >= 0)).sum(1)
+    wrong = ~right & (places >= 0)
+    first_wrong = [
+        embedded.candidates[row[misses.argmax()]].path if misses.any() else ""
+        for row, misses in zip(places, wrong, strict=True)
+    ]
     shown = [
         _plain(embedded.queries[row])
         | {
@@ -50,7 +58,8 @@ def rank_list_exhibit(embedded: Embedded, settings: Evaluate) -> RankLists:
         }
         for row in evenly(range(len(embedded.queries)), settings.gallery_lists)
     ]
-    return RankLists(shown, float(wrong[_answerable(embedded)].mean()))
+    mean = float(wrong.sum(1)[_answerable(embedded)].mean())
+    return RankLists(shown, mean, first_wrong)
 
 
 def maps_of(trained: Trained, records: Sequence[Record], root: Path, settings: Evaluate) -> Maps:

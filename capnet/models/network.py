@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from capnet.forms import Form
 from capnet.models.backbone import build_backbone
 from capnet.models.batchnorm import Neck
-from capnet.ops.attention import Attended, attend, normalise
+from capnet.ops.attention import Attended, attend
+from capnet.ops.attention_maps import normalise
 from capnet.ops.cam import target_map
 
 
@@ -75,10 +76,13 @@ class Network(nn.Module):
             features, embedding, scale = self._pool(attended)
             if labels is None:
                 return F.normalize(embedding)
-            logits = self.classifier(embedding[:, :, None, None]).flatten(1)
-            source = attended.features if self.cam_from == "attended" else x.float()
+            logits = self.logits(embedding)
             with torch.set_grad_enabled(self.cam_gradient and torch.is_grad_enabled()):
-                cam = target_map(source, self.class_weight(scale), labels)  # R4
+                weight = self.class_weight(scale)[labels]
+                if self.cam_from == "attended":
+                    cam = attended.target_map(weight)  # R4
+                else:
+                    cam = target_map(attended.source, weight)
             return Output(features, logits, cam, attended.spatial)
 
     @torch.no_grad()
@@ -87,11 +91,20 @@ class Network(nn.Module):
         x = self.backbone(images)
         attended = self._attend(x)
         _, embedding, scale = self._pool(attended)
-        top = self.classifier(embedding[:, :, None, None]).flatten(1).argmax(1)
-        weight = self.class_weight(scale)
-        cams = (normalise(target_map(m, weight, top))[:, 0] for m in (attended.features, x))
-        cam, unattended = cams
+        top = self.logits(embedding).argmax(1)
+        weight = self.class_weight(scale)[top]
+        cam, unattended = (
+            normalise(cam)[:, 0]
+            for cam in (attended.target_map(weight), target_map(attended.source, weight))
+        )
         return Maps(cam, attended.spatial[:, 0], unattended)
+
+    def logits(self, embedding: Tensor) -> Tensor:
+        """Return what the classifier gives (B, K) for embeddings (B, C).
+
+        On one point a 1x1 convolution is a product of matrices, which is faster where it is told.
+        """
+        return F.linear(embedding, self.classifier.weight[:, :, 0, 0])
 
     def class_weight(self, scale: Tensor) -> Tensor:
         """Return the weights (K, C) that turn a feature map into CAMs, the neck's scale (C,) in.
@@ -106,9 +119,8 @@ class Network(nn.Module):
 
     def _pool(self, attended: Attended) -> tuple[Tensor, Tensor, Tensor]:
         """Features before the neck (B, C), embedding after it (B, C), the neck's scale (C,)."""
-        features = attended.features.mean((2, 3))
         if self.normalise_map:
             normalised, scale = self.neck(attended.features)
-            return features, normalised.mean((2, 3)), scale
-        embedding, scale = self.neck(features)
-        return features, embedding, scale
+            return attended.pooled, normalised.mean((2, 3)), scale
+        embedding, scale = self.neck(attended.pooled)
+        return attended.pooled, embedding, scale

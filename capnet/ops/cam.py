@@ -8,16 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from capnet.ops.attention import EPSILON, normalise
+from capnet.ops.attention_maps import EPSILON, normalise
 
 
-def target_map(features: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
+def target_map(features: Tensor, weight: Tensor) -> Tensor:
     """One channel of the 1x1 convolution per image: M_t = sum_c w_tc X_c (R4).
 
-    features (B, C, H, W), weight (K, C), labels (B,) in [0, K) -> (B, 1, H, W). Equal to
-    `class_maps(features, weight)` at the labels, without the other K - 1 channels.
+    features (B, C, H, W), weight (B, C) of each image's own identity -> (B, 1, H, W). Equal to that
+    channel of `class_maps`, without the other K - 1.
     """
-    return torch.einsum("bchw,bc->bhw", features, weight[labels])[:, None]
+    return torch.einsum("bchw,bc->bhw", features, weight)[:, None]
 
 
 def class_maps(features: Tensor, weight: Tensor) -> Tensor:

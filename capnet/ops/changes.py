@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from capnet.ops.protocol import Ints
-from capnet.ops.scores import Ranking
+
+
+class Scored(Protocol):
+    """Scores by query, as those of a `Ranking`."""
+
+    @property
+    def average_precision(self) -> NDArray[np.float64]:
+        """(Q,), NaN for a query without a match."""
+
+    @property
+    def first_match_rank(self) -> Ints:
+        """(Q,) place of the first match, 0 the best, -1 without one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,18 +36,19 @@ class Changes:
     first_match_rank: Ints  # (n,)
 
 
-def changed_queries(before: Ranking, after: Ranking) -> Changes:
+def changed_queries(before: Scored, after: Scored) -> Changes:
     """Sort the queries by the change of average precision, then of the first match's place.
 
     Queries without a match, and those with both as before, are left out. ValueError where the
     rankings are not of the same queries.
     """
-    if not np.array_equal(before.valid, after.valid):
+    valid, still = before.first_match_rank >= 0, after.first_match_rank >= 0
+    if not np.array_equal(valid, still):
         raise ValueError(
-            f"before and after rank other queries: {len(before.valid)} and {len(after.valid)}, "
-            f"{before.num_valid_queries} and {after.num_valid_queries} with a match"
+            f"before and after rank other queries: {len(valid)} and {len(still)}, "
+            f"{valid.sum()} and {still.sum()} with a match"
         )
-    gain = np.where(before.valid, after.average_precision - before.average_precision, 0)
+    gain = np.where(valid, after.average_precision - before.average_precision, 0)
     shift = after.first_match_rank - before.first_match_rank
     order = np.lexsort((-shift, gain))
     query = order[(gain[order] != 0) | (shift[order] != 0)]

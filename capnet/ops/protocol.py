@@ -16,6 +16,7 @@ from torch import Tensor
 
 Ids = Sequence[int] | NDArray[np.integer[Any]] | Tensor
 Ints = NDArray[np.int64]
+Pairs = tuple[Ints, Ints]  # (n,) queries, (n,) gallery items
 
 _JUNK = -1
 
@@ -62,11 +63,17 @@ class Protocol:
             if len(ids) != images:
                 raise ValueError(f"{name} has {len(ids)} entries for {images} images")
 
-    def same_person(self, query: int) -> tuple[Ints, Ints]:
-        """Return the gallery items of the query's pid: its matches, and those of its own camera."""
-        items = self.by_pid[self.first[query] : self.last[query]]
-        own_camera = self.gallery_camids[items] == self.query_camids[query]
-        return items[~own_camera], items[own_camera]
+    def same_person(self, queries: slice) -> tuple[Pairs, Pairs]:
+        """Pair the queries with the gallery items of their pid: matches, those by their own camera.
+
+        Queries are counted from the slice's start and rise; a query's items are in gallery order.
+        """
+        first, count = self.first[queries], (self.last - self.first)[queries]
+        query = np.repeat(np.arange(len(count)), count)
+        within = np.arange(len(query)) - (count.cumsum() - count)[query]
+        item = self.by_pid[first[query] + within]
+        own = self.gallery_camids[item] == self.query_camids[queries][query]
+        return (query[~own], item[~own]), (query[own], item[own])
 
 
 def _ids(values: Ids, name: str, lowest: int, length: int | None = None) -> Ints:

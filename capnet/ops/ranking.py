@@ -1,9 +1,8 @@
 """How well each query finds its person again: CMC, mAP and mINP (R28), and its rank list (Fig. 3).
 
 A query's list is the gallery by rising distance under `capnet.ops.protocol`; equal distances keep
-gallery order. A match's place is the number of items before it, which needs the items nearer than
-the last match and no others, so rows are rarely sorted whole; and only some hundred rows of
-distances exist at one time.
+gallery order. Only some hundred rows of distances exist at one time, and of galleries beyond
+MSMT17's only a piece of each row: the piece with the queries' persons first, then the others.
 """
 
 from __future__ import annotations
@@ -12,11 +11,20 @@ import numpy as np
 import torch.distributed as dist
 from torch import Tensor
 
-from capnet.ops.blocks import EVERYTHING, Share, distance_blocks, embedding_blocks
+from capnet.ops.blocks import (
+    EVERYTHING,
+    Distances,
+    Share,
+    distance_blocks,
+    embedding_blocks,
+    item_blocks,
+    query_blocks,
+)
 from capnet.ops.collective import world_size
 from capnet.ops.distance import Floats, comparable, squared_norms
+from capnet.ops.places import Matches, Places, place_matches
 from capnet.ops.protocol import Ids, Ints, Protocol
-from capnet.ops.scores import Places, Ranking, check_rank, place_matches, score
+from capnet.ops.scores import Ranking, check_rank, score
 
 __all__ = [
     "Places",
@@ -69,7 +77,15 @@ def place_share(
     if not 0 <= part < parts:
         raise ValueError(f"share must be (i, n) with 0 <= i < n, got {share}")
     protocol = Protocol.of(query_pids, gallery_pids, query_camids, gallery_camids)
-    return place_matches(embedding_blocks(query, gallery, protocol, share), protocol)
+    distances = Distances.of(query, gallery, protocol)
+    held, rest = item_blocks(protocol)
+    places = []
+    for span in query_blocks(len(query), held.stop - held.start, share):
+        matches = Matches(distances.between(span, held), span.start, protocol, held.start)
+        for items in rest:
+            matches.add(distances.between(span, items), earlier=items.stop <= held.start)
+        places.append(matches.places())
+    return Places.merge(places)
 
 
 def rank_together(
@@ -139,8 +155,9 @@ def rank_lists(
     distances = np.full((len(query), top), np.inf, dtype=np.float32)
     norms = squared_norms(query, "query")
     for start, block in blocks:
+        _, own_camera = protocol.same_person(slice(start, start + len(block)))
+        block[own_camera] = np.inf
         for number, row in enumerate(block, start):
-            row[protocol.same_person(number)[1]] = np.inf
             limit = np.partition(row, top - 1)[top - 1] if top < len(row) else np.inf
             near = np.flatnonzero((row <= limit) & (row < np.inf))
             near = near[np.argsort(row[near], kind="stable")][:top]

@@ -29,8 +29,9 @@ from capnet.ops.distance import (
 from capnet.ops.encoding import IMAGES, Rows, average, encode
 from capnet.ops.memory import check_memory
 from capnet.ops.neighbours import Neighbours, nearest_neighbours
+from capnet.ops.places import place_matches
 from capnet.ops.protocol import Ids, Protocol
-from capnet.ops.scores import Ranking, check_rank, place_matches, score
+from capnet.ops.scores import Ranking, check_rank, score
 
 
 def k_reciprocal_distance(
@@ -61,7 +62,7 @@ def reranked_blocks(
 
     def blocks() -> Iterator[Block]:
         buffer = np.empty((min(len(query), QUERY_BLOCK), len(gallery)), dtype=np.float32)
-        for span in query_blocks(len(query)):
+        for span in query_blocks(len(query), len(gallery)):
             rows = buffer[: span.stop - span.start]
             shifted_distances(query[span], gallery, offered, out=rows)
             rows += norms[span, None]

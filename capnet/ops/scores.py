@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from capnet.ops.blocks import Block
-from capnet.ops.distance import Floats
-from capnet.ops.protocol import Ints, Protocol
+from capnet.ops.places import Places
+from capnet.ops.protocol import Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,53 +34,6 @@ class Ranking:
     def valid(self) -> NDArray[np.bool_]:
         """Queries (Q,) that have a match to find; the others are left out of the means."""
         return self.first_match_rank >= 0
-
-
-@dataclass(frozen=True, eq=False)
-class Places:
-    """Where the matches of q consecutive queries stand in their lists."""
-
-    count: Ints  # (q,) matches of each query
-    place: Ints  # (their sum,) places, 0 the best, rising within a query
-    num_tied: int
-
-    @classmethod
-    def merge(cls, parts: Sequence[Places]) -> Places:
-        """Join the places of consecutive queries, in the order of the queries."""
-        return cls(
-            np.concatenate([part.count for part in parts]),
-            np.concatenate([part.place for part in parts]),
-            sum(part.num_tied for part in parts),
-        )
-
-
-def place_matches(blocks: Iterable[Block], protocol: Protocol) -> Places:
-    """Find the place of each match of the blocks' queries, whose rows it overwrites."""
-    places = [np.empty(0, dtype=np.int64)]  # for a share without a block
-    tied = 0
-    for start, block in blocks:
-        for number, row in enumerate(block, start):
-            matches, own_camera = protocol.same_person(number)
-            row[own_camera] = np.inf
-            found, ties = _places(row, matches) if len(matches) else (matches, 0)
-            places.append(found)
-            tied += ties
-    count = np.array([len(found) for found in places[1:]], dtype=np.int64)
-    return Places(count, np.concatenate(places), tied)
-
-
-def _places(row: Floats, matches: Ints) -> tuple[Ints, int]:
-    """Return the matches' places in the list, rising, and how many of them tie with an item."""
-    wanted = row[matches]
-    near = row <= wanted.max()
-    few = np.count_nonzero(near) * 8 < len(row)  # picking many costs more than sorting all
-    ordered = np.sort(row[near] if few else row)
-    places = ordered.searchsorted(wanted)
-    tied = np.flatnonzero(ordered.searchsorted(wanted, "right") - places > 1)
-    for n in tied:
-        places[n] += np.count_nonzero(row[: matches[n]] == wanted[n])
-    places.sort()
-    return places, len(tied)
 
 
 def check_rank(max_rank: int) -> None:

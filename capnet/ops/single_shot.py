@@ -81,12 +81,13 @@ def rank_single_shot(
     match_rank = np.full((len(protocol.query_pids), trials), -1, dtype=np.int64)
     tied = 0
     for start, block in blocks:
-        for number, row in enumerate(block, start):
-            if len(protocol.same_person(number)[0]):
-                offer = drawn[int(protocol.query_camids[number])]
-                place, ties = _places(row, offer, protocol.query_pids[number])
-                match_rank[number] = place
-                tied += ties
+        (answered, _), _ = protocol.same_person(slice(start, start + len(block)))
+        for row in np.unique(answered):
+            number = start + row
+            offer = drawn[int(protocol.query_camids[number])]
+            place, ties = _places(block[row], offer, protocol.query_pids[number])
+            match_rank[number] = place
+            tied += ties
     valid = match_rank[:, 0] >= 0
     return SingleShot(
         cmc_of(match_rank[valid].ravel(), max_rank), int(valid.sum()), tied, match_rank

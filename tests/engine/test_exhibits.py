@@ -58,6 +58,8 @@ def test_a_rank_list_is_the_nearest_images_that_count(embedded):
             assert found["distance"] == pytest.approx(distance, abs=1e-5)
             assert found["right"] == (record.pid == entry["pid"])
         wrong.append(sum(r.pid != entry["pid"] for _, r in expected))
+        misses = [r.path for _, r in expected if r.pid != entry["pid"]]
+        assert lists.first_wrong[row] == (misses[0] if misses else "")
     assert lists.wrong_in_top10 == pytest.approx(np.mean(wrong[:2]))  # q3 has no right answer
 
 

@@ -1,4 +1,4 @@
-"""Eqs. 1-4 and the six forms against slow NumPy, and the properties they must have."""
+"""The six forms against slow NumPy, and what a training asks of an attended map."""
 
 import math
 from typing import get_args
@@ -10,24 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capnet.forms import Form
-from capnet.ops.attention import (
-    attend,
-    channel_attention,
-    gaussian_of_angle,
-    normalise,
-    spatial_attention,
-)
+from capnet.ops.attention import attend
 from tests import reference
+from tests.ops.maps import feature_map, shapes
 
 FORMS = get_args(Form)
-shapes = st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 5), st.integers(1, 4))
-
-
-def feature_map(shape: tuple[int, ...], seed: int) -> torch.Tensor:
-    """Random features after a ReLU, some channels all zero."""
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(shape, generator=generator, dtype=torch.float64).clamp(min=0)
-    return x * (torch.rand(shape[:2], generator=generator) > 0.2)[..., None, None]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -59,13 +46,25 @@ def test_an_unknown_form_is_refused():
         attend(torch.rand(1, 2, 2, 2), "s_plus_c")  # type: ignore[arg-type]
 
 
-@given(shapes, st.integers(0, 10_000), st.floats(0.01, 100))
-@settings(max_examples=50, deadline=None)
-def test_spatial_attention_ignores_scale_and_the_order_of_channels(shape, seed, scale):
-    x = feature_map(shape, seed)
-    a = spatial_attention(x)
-    torch.testing.assert_close(spatial_attention(x * scale), a)
-    torch.testing.assert_close(spatial_attention(x.flip(1)), a)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_sums_over_the_attended_map_do_not_need_it(form, residual, layout):
+    x = feature_map((3, 7, 4, 3), 4).contiguous(memory_format=layout).requires_grad_()
+    weight = torch.randn(3, 7, dtype=torch.float64)
+    attended = attend(x, form, residual=residual)
+    whole = attended.features
+    for ours, plain in (
+        (attended.pooled, whole.mean((2, 3))),
+        (attended.target_map(weight), (whole * weight[:, :, None, None]).sum(1, keepdim=True)),
+    ):
+        torch.testing.assert_close(ours, plain)
+        probe = torch.randn_like(ours)
+        one, other = (
+            torch.autograd.grad((side * probe).sum(), x, retain_graph=True)[0]
+            for side in (ours, plain)
+        )
+        torch.testing.assert_close(one, other)
 
 
 def test_one_image_does_not_depend_on_its_batch():
@@ -76,19 +75,20 @@ def test_one_image_does_not_depend_on_its_batch():
         torch.testing.assert_close(alone.features, together.features[2:3])
 
 
-def test_normalise_touches_both_ends_and_survives_constant_maps():
-    maps = torch.stack([torch.rand(7, 3), torch.full((7, 3), 5.0), torch.zeros(7, 3)])
-    stretched = normalise(maps)
-    assert stretched[0].min() == 0
-    assert stretched[0].max() == 1
-    assert (stretched[1:] == 1).all()
-
-
-@pytest.mark.parametrize("form", [form for form in FORMS if form != "baseline"])
+@pytest.mark.parametrize("form", FORMS)
 def test_gradients_of_every_form(form):
     # Away from ties of the maximum and from zeros, where the paper's formula has kinks.
     x = torch.rand(2, 4, 3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
-    assert torch.autograd.gradcheck(lambda t: attend(t, form).features, (x + 0.1).requires_grad_())
+    weight = torch.rand(2, 4, dtype=torch.float64)
+
+    def all_of_it(t: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        attended = attend(t, form)
+        cam = attended.target_map(weight)
+        return attended.features, attended.pooled, cam, attended.spatial
+
+    for layout in (torch.contiguous_format, torch.channels_last):
+        leaf = (x + 0.1).contiguous(memory_format=layout).requires_grad_()
+        assert torch.autograd.gradcheck(all_of_it, (leaf,))
 
 
 def test_a_zero_channel_and_a_zero_image_have_finite_gradients():
@@ -98,52 +98,9 @@ def test_a_zero_channel_and_a_zero_image_have_finite_gradients():
     for form in FORMS:
         leaf = x.clone().requires_grad_()
         attended = attend(leaf, form)
-        (attended.features.square().sum() + attended.spatial.square().sum()).backward()
-        assert torch.isfinite(attended.features).all()
+        (attended.pooled.square().sum() + attended.spatial.square().sum()).backward()
+        assert torch.isfinite(attended.pooled).all()
         assert torch.isfinite(leaf.grad).all()
-
-
-def test_a_zero_channel_has_cosine_zero():
-    x = torch.rand(1, 3, 4, 4)
-    x[:, 1] = 0
-    weight = channel_attention(x, spatial_attention(x))
-    assert weight[0, 1, 0, 0] == pytest.approx(math.exp(-1 / 8))
-
-
-def test_channel_weights_of_non_negative_features_span_what_the_paper_allows():
-    weight = channel_attention(feature_map((8, 64, 6, 3), 5), torch.rand(8, 1, 6, 3).double())
-    assert weight.min() >= math.exp(-1 / 8) - 1e-12
-    assert weight.max() <= 1
-
-
-def test_parallel_float32_vectors_have_weight_one_and_a_finite_gradient():
-    # N1: rounding puts many of these cosines above 1, where acos is not a number.
-    a = torch.rand(64, 1, 24, 8)
-    x = (a * torch.rand(64, 32, 1, 1)).requires_grad_()
-    weight = channel_attention(x, a)
-    weight.sum().backward()
-    torch.testing.assert_close(weight, torch.ones_like(weight), atol=1e-4, rtol=0)
-    assert torch.isfinite(x.grad).all()
-
-
-def test_derivative_of_the_gaussian_of_the_angle_including_its_ends():
-    # An independent formula by high-precision differences inside, the limit (N2) at the ends.
-    cosine = torch.tensor([0.0, 0.3, 0.9, 0.999], dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda c: gaussian_of_angle(c, math.pi), (cosine,))
-    ends = torch.tensor([0.0, 1.0], dtype=torch.float64, requires_grad=True)
-    gaussian_of_angle(ends, math.pi).sum().backward()
-    at_zero = math.exp(-1 / 8) * (math.pi / 2) / math.pi**2  # t / (sigma^2 sin t), t = pi / 2
-    np.testing.assert_allclose(ends.grad, [at_zero, 1 / math.pi**2], rtol=1e-12)
-    assert ends.grad.min() >= 0.1013 - 1e-4
-    assert ends.grad.max() <= 0.1405 + 1e-4
-
-
-def test_signed_features_reach_the_angle_pi_without_a_pole_in_the_gradient():
-    cosine = torch.tensor([-1.0], requires_grad=True)
-    value = gaussian_of_angle(cosine, math.pi)
-    value.backward()
-    assert value.item() == pytest.approx(math.exp(-1 / 2))
-    assert torch.isfinite(cosine.grad).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

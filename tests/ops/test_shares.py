@@ -35,14 +35,14 @@ def test_merged_shares_agree_with_the_oracle(monkeypatch):
 
 @pytest.mark.parametrize("queries", [1, 5, 384, 385, 768, 1000, 11_659])
 def test_blocks_are_even_and_shares_are_whole_blocks(queries):
-    spans = blocks.query_blocks(queries)
+    spans = blocks.query_blocks(queries, 60)
     assert [span.start for span in spans] == [0, *(span.stop for span in spans[:-1])]
     assert spans[-1].stop == queries
     sizes = {span.stop - span.start for span in spans}
     assert max(sizes) <= 384
     assert max(sizes) - min(sizes) <= 1
     for parts in (1, 2, 3, 7, 50):
-        shares = [blocks.query_blocks(queries, (n, parts)) for n in range(parts)]
+        shares = [blocks.query_blocks(queries, 60, (n, parts)) for n in range(parts)]
         assert list(chain(*shares)) == spans
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
 

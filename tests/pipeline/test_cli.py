@@ -31,3 +31,9 @@ def test_doctor_ends_with_what_the_grid_lacks(project):
     assert run.returncode == 1
     assert "BAD   data set dukemtmc" in run.stdout
     assert run.stderr.rstrip().endswith("1 of these keep the grid of params.yaml from running")
+
+
+@pytest.mark.slow
+def test_changes_compares_what_evaluation_left(built):
+    told = built.done("capnet", "changes", "synthetic-baseline-1", "synthetic-s_times_c-1")
+    assert told.startswith("synthetic-baseline-1 -> synthetic-s_times_c-1: ")

@@ -34,6 +34,7 @@ def test_the_first_repro_builds_everything(built):
             paths.model(key) / "model.pt",
             *(paths.results(key) / n for n in ("history.csv", "training.json", "metrics.json")),
             *(paths.evaluated(key) / name for name in ("overlays.npz", "ranks.json")),
+            paths.by_query(key),
         ):
             assert (built.root / path).is_file()
     assert (built.root / paths.PAGE).is_file()
