@@ -38,8 +38,9 @@ grid: setup ## Train all cells that are out of date at once, one per GPU
 ui: setup ## Open the MLflow comparison of all runs
 	$(BIN)/python -m pipeline.track --ui
 
+test: export OMP_NUM_THREADS := 1
 test: setup ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: setup ## Check format, style and types
 	$(BIN)/ruff format --check .

@@ -37,7 +37,8 @@ def main() -> None:
     masks = exhibits.read_masks(queries, paths.prepared(dataset) / "masks")
     ranking = rank(embedded, settings)
     scores = evaluate(embedded, settings, release, ranking)
-    metrics = {"trainings": [trained.fingerprint], **scores}
+    evaluated = provenance.of_evaluation(trained.device)
+    metrics = {"trainings": [trained.fingerprint], **scores, "evaluated": evaluated}
     metrics["wrong_in_top10"] = lists.wrong_in_top10
     if masks is not None:
         metrics["localisation"] = exhibits.localisation_scores(maps, masks)

@@ -36,7 +36,8 @@ def main() -> None:
     embedded = embed_test(trained, read_manifest(paths.manifest(target)), root, settings)
     metrics = evaluate(embedded, settings, release)
     named = {"trainings": [trained.fingerprint], "target": target}
-    write_json(paths.transferred(key, target), named | metrics)
+    made = {"evaluated": provenance.of_evaluation(trained.device)}
+    write_json(paths.transferred(key, target), named | metrics | made)
     rank1, mean_ap = (100 * metrics[name] for name in ("rank1", "mAP"))
     logging.info("%s on %s  rank-1 %.1f %%  mAP %.1f %%", key, target, rank1, mean_ap)
 

@@ -66,6 +66,8 @@ def kept_pixels(files: FilePixels, folder: Path) -> FilePixels | Bytes:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for half in folder.glob(".*.tmp"):  # of a process that was killed
+            half.unlink()
         if not path.is_file():
             needed, free = int(np.prod(shape)), shutil.disk_usage(folder).free
             if needed > free / 2:

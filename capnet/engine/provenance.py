@@ -45,6 +45,12 @@ def versions() -> dict[str, str]:
     }
 
 
+def of_evaluation(device: torch.device) -> list[tuple[str, Any]]:
+    """Where and with what scores were computed, as (what, value): DVC would tabulate a mapping."""
+    facts = {"device": device_name(device), "processes": 1, "precision": "fp32"}
+    return list((facts | versions() | git_state()).items())
+
+
 def git_state() -> dict[str, Any]:
     """Commit, and whether code or params differ from it; None outside a repository."""
     commit = _git("rev-parse", "HEAD")
@@ -54,7 +60,8 @@ def git_state() -> dict[str, Any]:
 
 def _git(*arguments: str) -> str | None:
     try:
-        answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+        command = ["git", "--no-optional-locks", *arguments]  # on a full disk, a lock would stay
+        answer = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return answer.stdout.strip()

@@ -58,7 +58,9 @@ class RunFiles:
         In this order, which is the UI's: scores come first.
         """
         final = {
-            n: v for n, v in self.metrics.items() if n not in ("counts", "protocol", "trainings")
+            n: v
+            for n, v in self.metrics.items()
+            if n not in ("counts", "protocol", "trainings", "evaluated")
         }
         final |= {name: self.training.get(name) for name in ("seconds", "images_per_second")}
         points: Points = {

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from capnet.report.study import Study
 
-NOT_SCORES = {"protocol", "trainings", "counts", "progress"}
+NOT_SCORES = {"protocol", "trainings", "counts", "progress", "evaluated"}
 
 
 class Number(NamedTuple):

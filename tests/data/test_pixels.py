@@ -117,6 +117,14 @@ def test_what_was_kept_is_used_again_and_only_for_the_same_images_and_size(peopl
     assert len(list(folder.glob("*.npy"))) == 1  # nothing half-written
 
 
+def test_what_a_killed_training_half_wrote_goes(people, tmp_path):
+    records, root = people
+    half = tmp_path / ".abc.npy.123.tmp"
+    half.write_bytes(b"half")
+    kept_pixels(FilePixels(records, root, *SIZE), tmp_path)
+    assert not half.exists()
+
+
 def test_without_room_the_files_are_read(people, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(pixels.shutil, "disk_usage", lambda folder: type("", (), {"free": 100}))
     files = FilePixels(*people, *SIZE)

@@ -125,6 +125,13 @@ def test_a_folder_that_another_training_holds_is_refused(tmp_path):
         pass
 
 
+def test_what_a_killed_training_half_wrote_goes(tmp_path):
+    half = tmp_path / ".state.pt.123.tmp"
+    half.write_bytes(b"half")
+    with checkpoint.exclusive(tmp_path):
+        assert not half.exists()
+
+
 def test_a_training_that_raises_frees_its_folder(tmp_path):
     for _ in range(2):
         with pytest.raises(ZeroDivisionError), checkpoint.exclusive(tmp_path / "new"):

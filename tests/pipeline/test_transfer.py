@@ -32,6 +32,8 @@ def test_a_network_is_scored_on_another_data_set_and_on_its_own_alike(project):
     assert away["counts"]["queries"] == 6  # 3 people, 2 cameras
 
     home = scores(paths.results("other-baseline-1") / "metrics.json")
+    facts = dict(home["evaluated"])
+    assert {"device", "precision", "processes", "torch", "capnet", "commit"} <= facts.keys()
     again = scores(paths.transferred("other-baseline-1", "other"))
     assert {name: home[name] for name in again if name != "target"} == {
         name: value for name, value in again.items() if name != "target"
