@@ -10,10 +10,10 @@ export CAPNET_ONLY_WORK=1 OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 torchrun --nnodes "$NODES" --node-rank "${NODE:-$SLURM_NODEID}" --max-restarts 0 \
   --nproc-per-node "${PROCESSES:-gpu}" --master-addr "$HOST" --master-port "${PORT:-29400}" \
   -m pipeline.train "$@" &
-launcher=$! code=0 stopped=
-trap 'stopped=yes; kill -TERM "$launcher" || true' TERM
-while kill -0 "$launcher" 2> /dev/null; do  # a signal interrupts `wait`
-  code=0
+launcher=$! code=0 stopped= interrupted=yes
+trap 'stopped=yes interrupted=yes; kill -TERM "$launcher" || true' TERM
+while [ "$interrupted" ]; do  # a signal interrupts `wait`
+  code=0 interrupted=
   wait "$launcher" || code=$?
 done
 if [ "$stopped" ] && [ "$code" -ne 0 ]; then

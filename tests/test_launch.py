@@ -123,7 +123,8 @@ def test_torchrun_ends_with_the_code_of_the_training(program, monkeypatch, code)
     environment = {"HOST": "first", "NODES": "2", "SLURM_NODEID": "1", "CODE": str(code)}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert subprocess.run([FOLDER / "torchrun.sh", *CELL], check=False).returncode == code
+    ends = [subprocess.run([FOLDER / "torchrun.sh", *CELL], check=False) for _ in range(20)]
+    assert {end.returncode for end in ends} == {code}  # also where it ends before it is waited for
     asked = Path("asked").read_text()
     assert "--nnodes 2 --node-rank 1 " in asked
     assert "--nproc-per-node gpu --master-addr first --master-port 29400 " in asked
