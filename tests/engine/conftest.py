@@ -6,6 +6,7 @@ import torch
 from capnet.engine.assemble import network_of
 from capnet.engine.work import Progress, WorkFolder
 from tests.engine.tiny import draw_people, run_of
+from tests.engine.trainings import run_training
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +37,14 @@ def model(tmp_path_factory):
     work = WorkFolder(folder, run_of(), {"manifest_sha256": "m", "code_sha256": "c"})
     work.finish(Progress(), network, torch.device("cpu"))
     return folder / "model.pt"
+
+
+@pytest.fixture(scope="session")
+def whole(people, tmp_path_factory):
+    """The folder of a training that nothing interrupted; nobody changes it."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ACCELERATE_USE_CPU", "true")
+        patch.setattr("capnet.engine.distributed.cores_per_process", lambda: 1)
+        run_training(people, folder)
+    return folder

@@ -13,8 +13,8 @@ from capnet.engine import checkpoint, distributed
 from capnet.engine import train as training
 from capnet.engine.interrupt import StoppedError
 from capnet.engine.work import Progress, TrainingError
-from tests.engine.test_train import equal, history, run_training, same_result, weights
 from tests.engine.tiny import run_of
+from tests.engine.trainings import equal, history, run_training, same_result, weights
 
 
 def on_batch(monkeypatch, number, act):
@@ -27,17 +27,6 @@ def on_batch(monkeypatch, number, act):
 
     honest = training.objective
     monkeypatch.setattr(training, "objective", objective)
-
-
-@pytest.fixture(scope="module")
-def whole(people, tmp_path_factory):
-    """The folder of a training that nothing stopped, and its number of batches by epoch."""
-    folder = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ACCELERATE_USE_CPU", "true")
-        patch.setattr(distributed, "cores_per_process", lambda: 1)
-        run_training(people, folder)
-    return folder
 
 
 def batches(people, epoch):

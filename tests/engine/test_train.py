@@ -1,6 +1,5 @@
 """Training learns, repeats itself bit by bit, and goes on after any end (R20-R24, eq. 6)."""
 
-import csv
 import json
 import math
 import signal
@@ -9,19 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from accelerate.state import AcceleratorState
 
-from capnet.engine import checkpoint, distributed
+from capnet.engine import checkpoint
 from capnet.engine.checkpoint import CheckpointError
-from capnet.engine.train import train
 from capnet.engine.work import TrainingError, WorkFolder
 from capnet.errors import UserError
 from tests import reference
-from tests.engine.tiny import run_of
+from tests.engine.trainings import EPOCHS, equal, history, run_training, same_result, weights
 
-SOURCES = {"manifest_sha256": "m", "code_sha256": "c"}
-EPOCHS = 3
 COLUMNS = {"epoch", "learning_rate", "loss", "identity_loss", "triplet_loss", "attention_loss"}
 COLUMNS |= {"accuracy", "cam_kept"}
 # Dies while state.pt of the second epoch is being written.
@@ -29,7 +24,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from capnet.engine import distributed
-from tests.engine import test_train, tiny
+from tests.engine import tiny, trainings
 
 distributed.cores_per_process = lambda: 1
 root, folder = map(Path, sys.argv[1:])
@@ -39,40 +34,8 @@ def fsync(descriptor):
         os.kill(os.getpid(), signal.SIGKILL)
     sync(descriptor)
 os.fsync = fsync
-test_train.run_training((tiny.draw_people(root), root), folder)
+trainings.run_training((tiny.draw_people(root), root), folder)
 """
-
-
-def run_training(people, folder, seed=1, **changes):
-    """Train into `folder`, keeping the network of every epoch."""
-    records, root = people
-    run = run_of(seed=seed, train={"epochs": EPOCHS, "keep_every": 1} | changes)
-    folder.mkdir(exist_ok=True)
-    train(run, [r for r in records if r.split == "train"], root, WorkFolder(folder, run, SOURCES))
-
-
-def weights(path):
-    return checkpoint.load(path)["network"]
-
-
-def history(folder):
-    with (folder / "history.csv").open(newline="") as file:
-        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-
-
-def equal(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
-
-
-@pytest.fixture(scope="module")
-def whole(people, tmp_path_factory):
-    """The folder of a training that nothing interrupted."""
-    folder = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ACCELERATE_USE_CPU", "true")
-        patch.setattr(distributed, "cores_per_process", lambda: 1)
-        run_training(people, folder)
-    return folder
 
 
 def test_the_history_has_the_contracts_columns_and_the_papers_learning_rates(whole):
@@ -110,16 +73,6 @@ def test_a_seed_repeats_itself_and_another_differs(whole, people, tmp_path):
     assert equal(weights(tmp_path / "same" / "model.pt"), first)
     run_training(people, tmp_path / "other", seed=2, epochs=1)
     assert not equal(weights(tmp_path / "other" / "model.pt"), first)
-
-
-def same_result(folder, whole):
-    """Whether a training reached what the uninterrupted one did, bit by bit."""
-    state, expected = (checkpoint.load(path / "state.pt") for path in (folder, whole))
-    for moments in ("exp_avg", "exp_avg_sq"):
-        for number, ours in state["optimizer"]["state"].items():
-            assert torch.equal(ours[moments], expected["optimizer"]["state"][number][moments])
-    assert (folder / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
-    return equal(weights(folder / "model.pt"), weights(whole / "model.pt"))
 
 
 @pytest.mark.parametrize("epoch", [1, EPOCHS])  # the latter: between the last epoch and the end
