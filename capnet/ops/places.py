@@ -8,7 +8,6 @@ and so hardly ever a sorted row.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +15,8 @@ import torch
 
 from capnet.ops.blocks import Block
 from capnet.ops.distance import Floats
+from capnet.ops.near import within
 from capnet.ops.protocol import Ints, Protocol
-
-_AT_ONCE = 2**19  # distances looked through at one time: 2 MiB, which a core keeps near
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,58 +56,38 @@ class Matches:
         block[own_row, own_item - first_item] = np.inf
         wanted = block[row, item - first_item]
         order = np.lexsort((wanted, row))  # stable: equal distances keep gallery order
-        self._wanted, row, item = wanted[order], row[order], item[order] - first_item
-        self._bounds = row.searchsorted(np.arange(len(block) + 1))
-        self._before, within = self._count(block)
+        row, item = row[order], item[order] - first_item
+        self._number = np.bincount(row, minlength=len(block))
+        self._is_match = np.arange(self._number.max(initial=0)) < self._number[:, None]
+        self._wanted = np.full(self._is_match.shape, np.inf, dtype=block.dtype)  # rising
+        self._wanted[self._is_match] = wanted[order]
+        self._before, within = self._count(block, keep=True)
         self._tied = within - self._before > 1
-        for n in np.flatnonzero(self._tied):
-            earlier = block[row[n], : item[n]] == self._wanted[n]
-            self._before[n] += np.count_nonzero(earlier)
+        flat = self._before[self._is_match]
+        for n in np.flatnonzero(self._tied[self._is_match]):
+            earlier = block[row[n], : item[n]] == wanted[order[n]]
+            flat[n] += np.count_nonzero(earlier)
+        self._before[self._is_match] = flat
 
     def add(self, block: Floats, earlier: bool) -> None:
         """Count in the distances (n, m) to other items: all `earlier` in the gallery, or later."""
-        nearer, within = self._count(block)
+        nearer, within = self._count(block, keep=False)
         self._before += within if earlier else nearer
         self._tied |= within > nearer
 
     def places(self) -> Places:
         """Return their places, once the whole gallery is counted in."""
-        return Places(np.diff(self._bounds), self._before, int(self._tied.sum()))
+        found = self._is_match
+        return Places(self._number, self._before[found], int(self._tied[found].sum()))
 
-    def _count(self, block: Floats) -> tuple[Ints, Ints]:
+    def _count(self, block: Floats, *, keep: bool) -> tuple[Ints, Ints]:
         """Count for each match the items of its row that are nearer, and those within reach."""
-        if not len(self._wanted):
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        counts = np.empty((2, len(self._wanted)), dtype=np.int64)
-        step = max(1, _AT_ONCE // block.shape[1])
-
-        def count(start: int) -> None:
-            bounds = self._bounds[start : start + step + 1]
-            ours = slice(bounds[0], bounds[-1])
-            rows = block[start : start + step]
-            _count(rows, self._wanted[ours], bounds - bounds[0], counts[:, ours])
-
-        starts = range(0, len(block), step)
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            list(pool.map(count, starts))
+        counts = np.zeros((2, *self._wanted.shape), dtype=np.int64)
+        if not counts.size:
+            return counts[0], counts[1]
+        last = np.where(self._is_match, self._wanted, -np.inf).max(axis=1)
+        for rows, ordered in within(block, last, keep=keep):
+            found, wanted = torch.from_numpy(ordered), torch.from_numpy(self._wanted[rows])
+            counts[0, rows] = torch.searchsorted(found, wanted)
+            counts[1, rows] = torch.searchsorted(found, wanted, right=True)
         return counts[0], counts[1]
-
-
-def _count(rows: Floats, wanted: Floats, bounds: Ints, counts: Ints) -> None:
-    """Count row i's items below, and up to, each of wanted[bounds[i]:bounds[i + 1]], which rise."""
-    if not len(wanted):
-        return
-    limit = np.where(np.diff(bounds) > 0, wanted[bounds[1:] - 1], -np.inf)
-    near = rows <= limit[:, None]
-    cuts = rows.shape[1] * np.arange(len(rows) + 1)
-    if np.count_nonzero(near) * 4 < near.size:
-        found = np.flatnonzero(near)
-        few, cuts = rows.ravel()[found], found.searchsorted(cuts)
-    else:  # picking many costs more than sorting all
-        few = rows.flatten()
-    ends, edges = bounds.tolist(), cuts.tolist()
-    for a, b, first, last in zip(ends[:-1], ends[1:], edges[:-1], edges[1:], strict=True):
-        ordered = few[first:last]
-        ordered.sort()
-        counts[0, a:b] = ordered.searchsorted(wanted[a:b])
-        counts[1, a:b] = ordered.searchsorted(wanted[a:b], "right")

@@ -63,6 +63,18 @@ class Protocol:
             if len(ids) != images:
                 raise ValueError(f"{name} has {len(ids)} entries for {images} images")
 
+    def extents(self) -> tuple[Ints, Ints]:
+        """Return where the gallery items of each query's pid begin (Q,), and where they end.
+
+        For a pid that is not in the gallery: G and 0.
+        """
+        known = self.last > self.first
+        low = np.full(len(known), len(self.by_pid))
+        high = np.zeros_like(low)
+        low[known] = self.by_pid[self.first[known]]
+        high[known] = self.by_pid[self.last[known] - 1] + 1
+        return low, high
+
     def same_person(self, queries: slice) -> tuple[Pairs, Pairs]:
         """Pair the queries with the gallery items of their pid: matches, those by their own camera.
 

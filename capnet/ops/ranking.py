@@ -1,8 +1,7 @@
 """How well each query finds its person again: CMC, mAP and mINP (R28), and its rank list (Fig. 3).
 
 A query's list is the gallery by rising distance under `capnet.ops.protocol`; equal distances keep
-gallery order. Only some hundred rows of distances exist at one time, and of galleries beyond
-MSMT17's only a piece of each row: the piece with the queries' persons first, then the others.
+gallery order. Only a tile of the distances exists at one time (`capnet.ops.tiles`).
 """
 
 from __future__ import annotations
@@ -11,20 +10,13 @@ import numpy as np
 import torch.distributed as dist
 from torch import Tensor
 
-from capnet.ops.blocks import (
-    EVERYTHING,
-    Distances,
-    Share,
-    distance_blocks,
-    embedding_blocks,
-    item_blocks,
-    query_blocks,
-)
+from capnet.ops.blocks import Distances, distance_blocks, embedding_blocks
 from capnet.ops.collective import world_size
 from capnet.ops.distance import Floats, comparable, squared_norms
 from capnet.ops.places import Matches, Places, place_matches
 from capnet.ops.protocol import Ids, Ints, Protocol
 from capnet.ops.scores import Ranking, check_rank, score
+from capnet.ops.tiles import EVERYTHING, Share, cut
 
 __all__ = [
     "Places",
@@ -77,13 +69,16 @@ def place_share(
     if not 0 <= part < parts:
         raise ValueError(f"share must be (i, n) with 0 <= i < n, got {share}")
     protocol = Protocol.of(query_pids, gallery_pids, query_camids, gallery_camids)
-    distances = Distances.of(query, gallery, protocol)
-    held, rest = item_blocks(protocol)
+    ours = cut(protocol, share)
+    most = max((one.entries for one in ours), default=0)
+    distances = Distances.of(query, gallery, protocol, most)
     places = []
-    for span in query_blocks(len(query), held.stop - held.start, share):
-        matches = Matches(distances.between(span, held), span.start, protocol, held.start)
-        for items in rest:
-            matches.add(distances.between(span, items), earlier=items.stop <= held.start)
+    for one in ours:
+        held = distances.between(one.queries, one.held)
+        matches = Matches(held, one.queries.start, protocol, one.held.start)
+        for items in one.rest:
+            block = distances.between(one.queries, items)
+            matches.add(block, earlier=items.stop <= one.held.start)
         places.append(matches.places())
     return Places.merge(places)
 

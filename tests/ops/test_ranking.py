@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from capnet.ops import blocks
+from capnet.ops import blocks, tiles
 from capnet.ops.ranking import rank_distance, rank_embeddings
 from tests.ops.cases import (
     assert_agrees,
@@ -44,7 +44,7 @@ def test_rank_embeddings_agrees_with_the_oracle(dtype, monkeypatch):
         queries, items, ids = random_case(rng)
         width = rng.integers(1, 6)
         query, gallery = (rng.integers(-4, 5, (n, width)) for n in (queries, items))
-        monkeypatch.setattr(blocks, "QUERY_BLOCK", int(rng.integers(1, 9)))
+        monkeypatch.setattr(tiles, "QUERIES", int(rng.integers(1, 9)))
         tensors = (torch.from_numpy(x).to(dtype) for x in (query, gallery))
         ranked = rank_embeddings(*tensors, *ids)
         assert_agrees(ranked, rank_reference(squared_distance(query, gallery), *ids))
@@ -97,6 +97,7 @@ def test_no_valid_query_is_counted_not_crashed_on():
 def test_block_size_changes_nothing(block, monkeypatch):
     query, gallery, ids = whole_number_set()
     expected = rank_embeddings(query, gallery, *ids)
+    monkeypatch.setattr(tiles, "QUERIES", block)
     monkeypatch.setattr(blocks, "QUERY_BLOCK", block)
     assert_same(rank_embeddings(query, gallery, *ids), expected)
     distance = torch.cdist(query.double(), gallery.double()).square().round()
@@ -132,14 +133,14 @@ def test_the_distance_given_is_left_as_it_was():
 
 
 def test_the_whole_distance_matrix_never_exists():
-    query, gallery = torch.rand(2, 3000, 4)
-    people = np.arange(3000)
+    query, gallery = torch.rand(2, 6000, 4)
+    people = np.arange(6000)
     ids = (people, people, np.zeros_like(people), np.ones_like(people))
     tracemalloc.start()
     rank_embeddings(query, gallery, *ids)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 3000 * 3000 * 4 / 4
+    assert peak < 6000 * 6000 * 4 / 4
 
 
 @pytest.mark.skipif(not MARKET.exists(), reason=f"{MARKET.name} is not beside the repository")

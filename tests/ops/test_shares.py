@@ -5,7 +5,8 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from capnet.ops import blocks
+from capnet.ops import tiles
+from capnet.ops.protocol import Protocol
 from capnet.ops.ranking import Places, place_share, rank_embeddings, rank_together
 from capnet.ops.scores import score
 from tests.ops import together
@@ -17,7 +18,7 @@ from tests.reference import rank_reference
 @pytest.mark.parametrize("parts", [1, 2, 3, 5, 16])
 @pytest.mark.parametrize("queries", [1, 2, 13])
 def test_merged_shares_are_the_whole(queries, parts, block, monkeypatch):
-    monkeypatch.setattr(blocks, "QUERY_BLOCK", block)
+    monkeypatch.setattr(tiles, "QUERIES", block)
     query, gallery, ids = together.real_set(queries)
     whole = rank_embeddings(query, gallery, *ids, max_rank=5)
     shares = [place_share(query, gallery, *ids, share=(n, parts)) for n in range(parts)]
@@ -25,7 +26,7 @@ def test_merged_shares_are_the_whole(queries, parts, block, monkeypatch):
 
 
 def test_merged_shares_agree_with_the_oracle(monkeypatch):
-    monkeypatch.setattr(blocks, "QUERY_BLOCK", 3)
+    monkeypatch.setattr(tiles, "QUERIES", 3)
     query, gallery, ids = together.real_set(17)
     query, gallery = query.round(), gallery.round()
     shares = [place_share(query, gallery, *ids, share=(n, 4)) for n in range(4)]
@@ -33,17 +34,20 @@ def test_merged_shares_agree_with_the_oracle(monkeypatch):
     assert_agrees(score(Places.merge(shares), 50), expected)
 
 
-@pytest.mark.parametrize("queries", [1, 5, 384, 385, 768, 1000, 11_659])
-def test_blocks_are_even_and_shares_are_whole_blocks(queries):
-    spans = blocks.query_blocks(queries, 60)
+@pytest.mark.parametrize("queries", [1, 5, 1130, 1131, 2260, 2500, 11_659])
+def test_parts_are_even_and_shares_are_whole_parts(queries):
+    zeros = np.zeros(queries, dtype=np.int64)
+    protocol = Protocol.of(zeros, zeros[:1], zeros, zeros[:1])
+    parts = tiles.cut(protocol)
+    spans = [part.queries for part in parts]
     assert [span.start for span in spans] == [0, *(span.stop for span in spans[:-1])]
     assert spans[-1].stop == queries
     sizes = {span.stop - span.start for span in spans}
-    assert max(sizes) <= 384
+    assert max(sizes) <= 1130
     assert max(sizes) - min(sizes) <= 1
-    for parts in (1, 2, 3, 7, 50):
-        shares = [blocks.query_blocks(queries, 60, (n, parts)) for n in range(parts)]
-        assert list(chain(*shares)) == spans
+    for world in (1, 2, 3, 7, 50):
+        shares = [tiles.cut(protocol, (n, world)) for n in range(world)]
+        assert list(chain(*shares)) == parts
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 

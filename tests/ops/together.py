@@ -14,7 +14,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor
 
-from capnet.ops import blocks
+from capnet.ops import tiles
 from capnet.ops.ranking import rank_together
 
 WORLDS = (3, 2, 1)
@@ -57,7 +57,7 @@ def rankings(folder: Path) -> dict[tuple[int, int], Any]:
 
 def _process(rank: int, folder: Path, ports: dict[int, int]) -> None:
     torch.set_num_threads(1)
-    blocks.QUERY_BLOCK = 4
+    tiles.QUERIES = 4
     for world in WORLDS:
         if rank >= world:
             return
