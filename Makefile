@@ -55,7 +55,8 @@ format: setup ## Format the code
 	$(BIN)/ruff check --fix .
 
 bench: setup ## Measure ranking, drawing, loading and training, as ratios within one run
-	$(BIN)/python -m bench.ranking
+	$(BIN)/python -m bench.ranking --size cuhk03 market --rerank
+	$(BIN)/python -m bench.ranking --size cuhk03 market msmt17 500k --kind people --repeats 1
 	$(BIN)/python -m bench.generator
 	$(BIN)/python -m bench.loading
 	$(BIN)/python -m bench.training

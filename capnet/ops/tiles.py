@@ -18,7 +18,7 @@ import numpy as np
 from capnet.ops.protocol import Protocol
 
 QUERIES = 1130  # fewer rows slow the product: 384 by a tenth
-TILE = 5 * 2**20  # distances at one time, 20 MiB
+TILE = 6 * 2**20  # distances at one time, 24 MiB
 HELD = 28 * 2**20  # the same for the stretch with the queries' persons, 112 MiB
 
 Share = tuple[int, int]  # (i, n): the i-th of n parts of the work, counted from 0
