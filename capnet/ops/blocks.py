@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,12 +25,15 @@ Block = tuple[int, Floats]  # the first query, and the distances (n, G) from it 
 
 @dataclass(frozen=True, eq=False)
 class Distances:
-    """Squared distances less the row's own |q|^2, junk at infinity; some last until the next."""
+    """Squared distances less the row's own |q|^2, junk at infinity.
+
+    Those that a thread asks for last until it asks again.
+    """
 
     query: Tensor  # (Q, D)
     gallery: Tensor  # (G, D)
     norms: Floats  # (G,) |g|^2, infinity for junk
-    buffer: Floats
+    room: _Room
 
     @classmethod
     def of(cls, query: Tensor, gallery: Tensor, protocol: Protocol, entries: int) -> Distances:
@@ -40,15 +46,26 @@ class Distances:
         squared_norms(query, "query")
         norms = squared_norms(gallery, "gallery")
         norms[protocol.junk] = np.inf
-        return cls(query, gallery, norms, np.empty(entries, dtype=norms.dtype))
+        return cls(query, gallery, norms, _Room(entries, norms.dtype))
 
     def between(self, queries: slice, items: slice) -> Floats:
         """Return the distances (n, m) of some queries and some gallery items."""
         rows, columns = length(queries), length(items)
-        out = self.buffer[: rows * columns].reshape(rows, columns)
+        out = self.room.buffer[: rows * columns].reshape(rows, columns)
         return shifted_distances(
             self.query[queries], self.gallery[items], self.norms[items], out=out
         )
+
+
+class _Room(threading.local):
+    """Each thread's own place for its distances."""
+
+    def __init__(self, entries: int, dtype: np.dtype[Any]) -> None:
+        self.entries, self.dtype = entries, dtype
+
+    @cached_property
+    def buffer(self) -> Floats:
+        return np.empty(self.entries, dtype=self.dtype)
 
 
 def embedding_blocks(query: Tensor, gallery: Tensor, protocol: Protocol) -> Iterator[Block]:
@@ -62,23 +79,18 @@ def embedding_blocks(query: Tensor, gallery: Tensor, protocol: Protocol) -> Iter
     return ((span.start, distances.between(span, everyone)) for span in spans)
 
 
-def distance_blocks(distance: Tensor, protocol: Protocol) -> Iterator[Block]:
-    """Copies of the rows of a distance matrix (Q, G), junk at infinity.
+def copied_rows(distance: Tensor, queries: slice, protocol: Protocol) -> Floats:
+    """Copy some rows of a distance matrix (Q, G), at least in float32, junk at infinity.
 
-    ValueError names what does not fit, or the rows that hold NaN or infinity.
+    ValueError names the rows that hold NaN or infinity.
     """
-    if distance.ndim != 2 or not distance.is_floating_point():
-        shape = tuple(distance.shape)
-        raise ValueError(f"distance must be floating point (Q, G), got {distance.dtype} {shape}")
-    protocol.check_sizes(*distance.shape)
     precision = torch.promote_types(distance.dtype, torch.float32)
-    for span in query_blocks(*distance.shape):
-        block: Floats = distance[span].detach().to("cpu", precision, copy=True).numpy()
-        broken = ~np.all(np.isfinite(block), axis=1)
-        if broken.any():
-            raise ValueError(f"distance has NaN or infinity in {name_rows(broken, span.start)}")
-        block[:, protocol.junk] = np.inf
-        yield span.start, block
+    rows: Floats = distance[queries].detach().to("cpu", precision, copy=True).numpy()
+    broken = ~np.all(np.isfinite(rows), axis=1)
+    if broken.any():
+        raise ValueError(f"distance has NaN or infinity in {name_rows(broken, queries.start)}")
+    rows[:, protocol.junk] = np.inf
+    return rows
 
 
 def query_blocks(queries: int, items: int) -> list[slice]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import torch
 
 from capnet.ops.distance import Floats
 from capnet.ops.protocol import Ints
@@ -30,13 +28,11 @@ def within(block: Floats, limit: Floats, *, keep: bool) -> Iterator[Ordered]:
 
 
 def _all(block: Floats, keep: bool) -> Iterator[Ordered]:
-    threads = torch.get_num_threads()
     pieces = math.ceil(block.size / _LOOK) if keep else 1
-    with ThreadPoolExecutor(threads) as pool:
-        for part in evenly(0, len(block), min(pieces, len(block))):
-            rows = block[part].copy() if keep else block[part]
-            list(pool.map(lambda some: some.sort(axis=1), np.array_split(rows, threads)))
-            yield np.arange(part.start, part.stop), rows
+    for part in evenly(0, len(block), min(pieces, len(block))):
+        rows = block[part].copy() if keep else block[part]
+        rows.sort(axis=1)
+        yield np.arange(part.start, part.stop), rows
 
 
 def _few(block: Floats, limit: Floats) -> Iterator[Ordered]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import torch
@@ -52,6 +53,7 @@ class Matches:
         They are those to the gallery items from `first_item` on, all of the queries' persons'
         among them.
         """
+        self._lock = Lock()
         (row, item), (own_row, own_item) = protocol.same_person(slice(start, start + len(block)))
         block[own_row, own_item - first_item] = np.inf
         wanted = block[row, item - first_item]
@@ -70,10 +72,14 @@ class Matches:
         self._before[self._is_match] = flat
 
     def add(self, block: Floats, earlier: bool) -> None:
-        """Count in the distances (n, m) to other items: all `earlier` in the gallery, or later."""
+        """Count in the distances (n, m) to other items: all `earlier` in the gallery, or later.
+
+        Several threads may at once.
+        """
         nearer, within = self._count(block, keep=False)
-        self._before += within if earlier else nearer
-        self._tied |= within > nearer
+        with self._lock:
+            self._before += within if earlier else nearer
+            self._tied |= within > nearer
 
     def places(self) -> Places:
         """Return their places, once the whole gallery is counted in."""

@@ -1,22 +1,25 @@
 """How well each query finds its person again: CMC, mAP and mINP (R28), and its rank list (Fig. 3).
 
 A query's list is the gallery by rising distance under `capnet.ops.protocol`; equal distances keep
-gallery order. Only a tile of the distances exists at one time (`capnet.ops.tiles`).
+gallery order. A worker has a tile of the distances at one time (`capnet.ops.tiles`).
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import torch.distributed as dist
 from torch import Tensor
 
-from capnet.ops.blocks import Distances, distance_blocks, embedding_blocks
+from capnet.ops.blocks import Distances, copied_rows, embedding_blocks
 from capnet.ops.collective import world_size
 from capnet.ops.distance import Floats, comparable, squared_norms
-from capnet.ops.places import Matches, Places, place_matches
+from capnet.ops.places import Matches, Places
 from capnet.ops.protocol import Ids, Ints, Protocol
 from capnet.ops.scores import Ranking, check_rank, score
-from capnet.ops.tiles import EVERYTHING, Share, cut
+from capnet.ops.tiles import EVERYTHING, Part, Share, cut, evenly
+from capnet.ops.workers import workers
 
 __all__ = [
     "Places",
@@ -27,6 +30,8 @@ __all__ = [
     "rank_lists",
     "rank_together",
 ]
+
+_COPIED = 2**20  # distances of a given matrix that a worker copies at one time, 4 MiB
 
 
 def rank_embeddings(
@@ -72,15 +77,25 @@ def place_share(
     ours = cut(protocol, share)
     most = max((one.entries for one in ours), default=0)
     distances = Distances.of(query, gallery, protocol, most)
-    places = []
-    for one in ours:
-        held = distances.between(one.queries, one.held)
-        matches = Matches(held, one.queries.start, protocol, one.held.start)
-        for items in one.rest:
-            block = distances.between(one.queries, items)
-            matches.add(block, earlier=items.stop <= one.held.start)
-        places.append(matches.places())
-    return Places.merge(places)
+
+    def seek(part: Part) -> Matches:
+        held = distances.between(part.queries, part.held)
+        return Matches(held, part.queries.start, protocol, part.held.start)
+
+    def count(part: Part, matches: Matches, items: slice) -> None:
+        block = distances.between(part.queries, items)
+        matches.add(block, earlier=items.stop <= part.held.start)
+
+    with workers() as pool:
+        sought = [pool.submit(seek, part) for part in ours]
+        counts = [
+            pool.submit(count, part, matches.result(), items)
+            for part, matches in zip(ours, sought, strict=True)
+            for items in part.rest
+        ]
+        for one in counts:
+            one.result()
+        return Places.merge([matches.result().places() for matches in sought])
 
 
 def rank_together(
@@ -96,8 +111,8 @@ def rank_together(
     """`rank_embeddings` with the queries shared out over the processes of the group (A27).
 
     Every process calls it with all embeddings and ids, and gets the Ranking that one process alone
-    would find: to the last bit, on processors of one kind with as many threads. Without a process
-    group it is `rank_embeddings`.
+    would find: to the last bit, on processors of one kind. Without a process group it is
+    `rank_embeddings`.
     """
     check_rank(max_rank)
     ids = (query_pids, gallery_pids, query_camids, gallery_camids)
@@ -123,8 +138,20 @@ def rank_distance(
     ValueError names the argument or the rows that do not fit.
     """
     check_rank(max_rank)
+    if distance.ndim != 2 or not distance.is_floating_point():
+        shape = tuple(distance.shape)
+        raise ValueError(f"distance must be floating point (Q, G), got {distance.dtype} {shape}")
     protocol = Protocol.of(query_pids, gallery_pids, query_camids, gallery_camids)
-    return score(place_matches(distance_blocks(distance, protocol), protocol), max_rank)
+    protocol.check_sizes(*distance.shape)
+
+    def seek(queries: slice) -> Places:
+        rows = copied_rows(distance, queries, protocol)
+        return Matches(rows, queries.start, protocol).places()
+
+    pieces = min(len(distance), math.ceil(distance.numel() / _COPIED))
+    with workers() as pool:
+        places = list(pool.map(seek, evenly(0, len(distance), pieces)))
+    return score(Places.merge(places), max_rank)
 
 
 def rank_lists(

@@ -1,6 +1,7 @@
 """What the tests of ranking and its relatives share."""
 
 import dataclasses
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -60,3 +61,11 @@ def people(rng, queries, items, ids=8, width=6, spread=0.6):
     images = centres[pids] + spread * rng.standard_normal((queries + items, width))
     query, gallery = images[:queries], images[queries:]
     return torch.from_numpy(query).float(), torch.from_numpy(gallery).float(), pids
+
+
+@contextmanager
+def on_threads(number):
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    yield
+    torch.set_num_threads(before)

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from capnet.ops import blocks, tiles
+from capnet.ops import distance as distances
+from capnet.ops import ranking, tiles
 from capnet.ops.ranking import rank_distance, rank_embeddings
 from tests.ops.cases import (
     assert_agrees,
     assert_same,
+    on_threads,
     random_case,
     squared_distance,
     whole_number_set,
@@ -26,9 +28,10 @@ MARKET = Path(__file__).resolve().parents[3] / "shared" / "data" / "market1501-l
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_rank_distance_agrees_with_the_oracle(seed):
+def test_rank_distance_agrees_with_the_oracle(seed, monkeypatch):
     rng = np.random.default_rng(seed)
     for _ in range(80):
+        monkeypatch.setattr(ranking, "_COPIED", int(rng.integers(1, 100)))
         queries, items, ids = random_case(rng)
         values = rng.choice([2, 5, 1000])  # from ties everywhere to hardly any
         distance = rng.integers(0, values, (queries, items)).astype(np.float32) / 8
@@ -36,9 +39,11 @@ def test_rank_distance_agrees_with_the_oracle(seed):
         assert_agrees(ranked, rank_reference(distance, *ids, max_rank=12))
 
 
+@pytest.mark.parametrize("in_torch", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_rank_embeddings_agrees_with_the_oracle(dtype, monkeypatch):
+def test_rank_embeddings_agrees_with_the_oracle(dtype, in_torch, monkeypatch):
     # Small whole numbers: every precision computes their distances exactly, ties included.
+    monkeypatch.setattr(distances, "_torch_multiplies", lambda: in_torch)
     rng = np.random.default_rng(1)
     for _ in range(120):
         queries, items, ids = random_case(rng)
@@ -98,7 +103,7 @@ def test_block_size_changes_nothing(block, monkeypatch):
     query, gallery, ids = whole_number_set()
     expected = rank_embeddings(query, gallery, *ids)
     monkeypatch.setattr(tiles, "QUERIES", block)
-    monkeypatch.setattr(blocks, "QUERY_BLOCK", block)
+    monkeypatch.setattr(ranking, "_COPIED", block * len(gallery))
     assert_same(rank_embeddings(query, gallery, *ids), expected)
     distance = torch.cdist(query.double(), gallery.double()).square().round()
     assert_same(rank_distance(distance, *ids), expected)
@@ -137,7 +142,8 @@ def test_the_whole_distance_matrix_never_exists():
     people = np.arange(6000)
     ids = (people, people, np.zeros_like(people), np.ones_like(people))
     tracemalloc.start()
-    rank_embeddings(query, gallery, *ids)
+    with on_threads(2):
+        rank_embeddings(query, gallery, *ids)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 6000 * 6000 * 4 / 4

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from capnet.ops import blocks
+from capnet.ops import ranking
 from capnet.ops.ranking import place_share, rank_distance, rank_embeddings, rank_lists
 
 GOOD = {
@@ -72,7 +72,7 @@ def test_bad_input_is_named(change, message):
     ],
 )
 def test_bad_distance_is_named(distance, message, monkeypatch):
-    monkeypatch.setattr(blocks, "QUERY_BLOCK", 2)
+    monkeypatch.setattr(ranking, "_COPIED", 8)
     ids = [GOOD[f"{split}_{ids}"] for ids in ("pids", "camids") for split in ("query", "gallery")]
     with pytest.raises(ValueError, match=message):
         rank_distance(distance, *ids)

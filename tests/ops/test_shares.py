@@ -4,13 +4,14 @@ from itertools import chain
 
 import numpy as np
 import pytest
+import torch
 
-from capnet.ops import tiles
+from capnet.ops import distance, tiles
 from capnet.ops.protocol import Protocol
 from capnet.ops.ranking import Places, place_share, rank_embeddings, rank_together
 from capnet.ops.scores import score
 from tests.ops import together
-from tests.ops.cases import assert_agrees, assert_same, squared_distance
+from tests.ops.cases import assert_agrees, assert_same, on_threads, squared_distance
 from tests.reference import rank_reference
 
 
@@ -34,7 +35,7 @@ def test_merged_shares_agree_with_the_oracle(monkeypatch):
     assert_agrees(score(Places.merge(shares), 50), expected)
 
 
-@pytest.mark.parametrize("queries", [1, 5, 1130, 1131, 2260, 2500, 11_659])
+@pytest.mark.parametrize("queries", [1, 5, 843, 844, 1686, 2500, 11_659])
 def test_parts_are_even_and_shares_are_whole_parts(queries):
     zeros = np.zeros(queries, dtype=np.int64)
     protocol = Protocol.of(zeros, zeros[:1], zeros, zeros[:1])
@@ -43,12 +44,31 @@ def test_parts_are_even_and_shares_are_whole_parts(queries):
     assert [span.start for span in spans] == [0, *(span.stop for span in spans[:-1])]
     assert spans[-1].stop == queries
     sizes = {span.stop - span.start for span in spans}
-    assert max(sizes) <= 1130
+    assert max(sizes) <= 843
     assert max(sizes) - min(sizes) <= 1
     for world in (1, 2, 3, 7, 50):
         shares = [tiles.cut(protocol, (n, world)) for n in range(world)]
         assert list(chain(*shares)) == parts
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@pytest.mark.parametrize("in_torch", [True, False])
+def test_the_number_of_threads_changes_nothing(in_torch, monkeypatch):
+    # Persons so close that rounding alone orders them.
+    monkeypatch.setattr(distance, "_torch_multiplies", lambda: in_torch)
+    monkeypatch.setattr(tiles, "TILE", 2**17)
+    rng = np.random.default_rng(0)
+    query, gallery = (
+        torch.from_numpy(1 + 1e-4 * rng.standard_normal((n, 512))).float() for n in (300, 2000)
+    )
+    ids = [rng.integers(1, most, n) for most in (90, 4) for n in (300, 2000)]
+    ids[:2] = map(np.sort, ids[:2])
+    found = {}
+    for threads in (1, 2, 3):
+        with on_threads(threads):
+            found[threads] = rank_embeddings(query, gallery, *ids)
+    assert_same(found[2], found[1])
+    assert_same(found[3], found[1])
 
 
 def test_alone_it_is_the_plain_ranking():
