@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +13,7 @@ from torch import Tensor
 from capnet.ops.distance import Floats, comparable, name_rows, shifted_distances, squared_norms
 from capnet.ops.protocol import Protocol
 from capnet.ops.tiles import evenly, length
+from capnet.ops.workers import Room
 
 QUERY_BLOCK = 384  # rows at one time: 24 MiB on Market, 120 on MSMT17
 ENTRIES = 2**25  # distances at one time, 128 MiB
@@ -33,7 +31,7 @@ class Distances:
     query: Tensor  # (Q, D)
     gallery: Tensor  # (G, D)
     norms: Floats  # (G,) |g|^2, infinity for junk
-    room: _Room
+    room: Room
 
     @classmethod
     def of(cls, query: Tensor, gallery: Tensor, protocol: Protocol, entries: int) -> Distances:
@@ -46,26 +44,14 @@ class Distances:
         squared_norms(query, "query")
         norms = squared_norms(gallery, "gallery")
         norms[protocol.junk] = np.inf
-        return cls(query, gallery, norms, _Room(entries, norms.dtype))
+        return cls(query, gallery, norms, Room(entries, norms.dtype))
 
     def between(self, queries: slice, items: slice) -> Floats:
         """Return the distances (n, m) of some queries and some gallery items."""
-        rows, columns = length(queries), length(items)
-        out = self.room.buffer[: rows * columns].reshape(rows, columns)
+        out = self.room.table(length(queries), length(items))
         return shifted_distances(
             self.query[queries], self.gallery[items], self.norms[items], out=out
         )
-
-
-class _Room(threading.local):
-    """Each thread's own place for its distances."""
-
-    def __init__(self, entries: int, dtype: np.dtype[Any]) -> None:
-        self.entries, self.dtype = entries, dtype
-
-    @cached_property
-    def buffer(self) -> Floats:
-        return np.empty(self.entries, dtype=self.dtype)
 
 
 def embedding_blocks(query: Tensor, gallery: Tensor, protocol: Protocol) -> Iterator[Block]:

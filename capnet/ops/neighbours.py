@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from capnet.ops.distance import Floats, shifted_distances, squared_norms
+from capnet.ops.workers import Room, workers
 
 _TILE = 2048  # images on a side: 16 MiB, and the product at full speed
 _EMPTY = np.uint64(0x7F800000_FFFFFFFF)  # no image yet, at infinity
@@ -49,10 +51,12 @@ def nearest_neighbours(
         (queries + start, gallery[start : start + _TILE]) for start in range(0, items, _TILE)
     ]
     norms = [squared_norms(images, "embeddings") for _, images in blocks]
-    pairs = combinations_with_replacement(range(len(blocks)), 2)
-    for i, j in sorted(pairs, key=lambda pair: pair[1] - pair[0]):  # the diagonal sets the limits
+    locks = [Lock() for _ in blocks]
+    room = Room(_TILE**2, np.float32)
+
+    def compare(i: int, j: int) -> None:
         (top, ours), (left, theirs) = blocks[i], blocks[j]
-        tile = np.empty((len(ours), len(theirs)), dtype=np.float32)
+        tile = room.table(len(ours), len(theirs))
         shifted_distances(ours, theirs, norms[j], out=tile)
         tile += norms[i][:, None]
         np.maximum(tile, 0, out=tile)
@@ -60,10 +64,18 @@ def nearest_neighbours(
         if i == j:
             np.fill_diagonal(tile, 0)
         else:
-            _compete(best[columns], farthest[columns], tile.T, top)
-        _compete(best[rows], farthest[rows], tile, left)
+            with locks[j]:
+                _compete(best[columns], farthest[columns], tile.T, top)
+        with locks[i]:
+            _compete(best[rows], farthest[rows], tile, left)
         if keep_distance and top < queries <= left:
             distance[rows, left - queries : left - queries + len(theirs)] = tile
+
+    pairs = combinations_with_replacement(range(len(blocks)), 2)
+    diagonal_first = sorted(pairs, key=lambda pair: pair[1] - pair[0])  # it sets the limits
+    with workers() as pool:
+        for compared in [pool.submit(compare, *pair) for pair in diagonal_first]:
+            compared.result()
     order = (best & np.uint64(0xFFFFFFFF)).astype(np.int64)
     return Neighbours(order, _distance(best), farthest, distance)
 

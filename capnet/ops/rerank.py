@@ -110,7 +110,7 @@ def rerank_memory(
     rows = num_query if whole else min(num_query, QUERY_BLOCK)
     result = 4 * rows * num_gallery
     encoding = 200 * (k1 + 1) * (num_query + num_gallery)
-    blocks = 2**26 + 24 * IMAGES * dim
+    blocks = 2**25 * (1 + torch.get_num_threads()) + 24 * IMAGES * dim
     return result + encoding + blocks
 
 

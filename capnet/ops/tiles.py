@@ -18,8 +18,8 @@ import numpy as np
 
 from capnet.ops.protocol import Protocol
 
-QUERIES = 843  # fewer rows slow the product: 106 by a fifth
-TILE = 3 * 2**20  # distances that a worker has at one time, 12 MiB
+QUERIES = 562  # fewer rows slow the product: 106 by a fifth
+TILE = 2**20  # distances that a worker has at one time, 4 MiB, and as much inside the product
 HELD = 14 * 2**20  # the same for the stretch with the queries' persons, 56 MiB
 
 Share = tuple[int, int]  # (i, n): the i-th of n parts of the work, counted from 0
