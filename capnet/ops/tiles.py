@@ -19,8 +19,8 @@ import numpy as np
 from capnet.ops.protocol import Protocol
 
 QUERIES = 562  # fewer rows slow the product: 106 by a fifth
-TILE = 2**20  # distances that a worker has at one time, 4 MiB, and as much inside the product
-HELD = 14 * 2**20  # the same for the stretch with the queries' persons, 56 MiB
+TILE = 5 * 2**18  # distances that a worker has at one time, 5 MiB
+HELD = 7 * 2**20  # the same for the stretch with the queries' persons, 28 MiB
 
 Share = tuple[int, int]  # (i, n): the i-th of n parts of the work, counted from 0
 EVERYTHING: Share = (0, 1)
