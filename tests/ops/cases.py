@@ -67,5 +67,7 @@ def people(rng, queries, items, ids=8, width=6, spread=0.6):
 def on_threads(number):
     before = torch.get_num_threads()
     torch.set_num_threads(number)
-    yield
-    torch.set_num_threads(before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -13,7 +13,7 @@ from capnet.ops import encoding, neighbours
 from capnet.ops.neighbours import nearest_neighbours
 from capnet.ops.ranking import rank_distance, rank_embeddings
 from capnet.ops.rerank import k_reciprocal_distance
-from tests.ops.cases import people
+from tests.ops.cases import assert_same, on_threads, people
 from tests.reference import rerank_reference
 
 LAMBDAS = st.integers(0, 64).map(lambda n: n / 64)
@@ -77,6 +77,21 @@ def test_neighbours_are_the_head_of_a_stable_sort(tile, monkeypatch):
     assert np.array_equal(found.nearest, np.take_along_axis(expected, order, axis=1))
     assert np.array_equal(found.farthest, expected.max(axis=1))
     assert np.array_equal(found.distance, expected[:6, 6:])
+
+
+def test_the_number_of_threads_changes_nothing(monkeypatch):
+    monkeypatch.setattr(neighbours, "_TILE", 16)
+    rng = np.random.default_rng(5)
+    # Persons so close that rounding alone orders them, and tiles that compete for the same rows.
+    query, gallery = (
+        torch.from_numpy(1 + 1e-4 * rng.standard_normal((n, 64))).float() for n in (60, 300)
+    )
+    found = {}
+    for threads in (1, 2, 5):
+        with on_threads(threads):
+            found[threads] = nearest_neighbours(query, gallery, 20)
+    assert_same(found[2], found[1])
+    assert_same(found[5], found[1])
 
 
 def test_lambda_one_is_the_original_distance_over_the_query_s_largest():
