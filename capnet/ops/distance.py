@@ -14,8 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 Floats = NDArray[np.floating[Any]]
+
+# The CPU's libraries multiply narrower matrices by kernels that round otherwise (MKL and OpenBLAS
+# with AVX-512: below 16 rows or 192 columns), so that one image would lie at two distances.
+LEAST_QUERIES, LEAST_GALLERY = 16, 256
 
 _PRECISION = {
     torch.float16: torch.float32,
@@ -38,6 +43,7 @@ def comparable(query: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
 def check_comparable(query: Tensor, gallery: Tensor) -> None:
     """Raise ValueError for what is wrong with one of them or does not fit between them."""
     for name, value in (("query", query), ("gallery", gallery)):
+        check_tensor(name, value)
         if value.ndim != 2 or 0 in value.shape:
             raise ValueError(f"{name} must be (images, D), not empty; got {tuple(value.shape)}")
         if value.dtype not in _PRECISION:
@@ -51,6 +57,13 @@ def check_comparable(query: Tensor, gallery: Tensor) -> None:
             raise ValueError(f"query and gallery differ in {what}: {ours} and {theirs}")
 
 
+def check_tensor(name: str, value: Tensor) -> None:
+    """Raise TypeError where it is something else, such as a NumPy array."""
+    if not isinstance(value, Tensor):
+        kind = type(value).__name__
+        raise TypeError(f"{name} must be a torch tensor, got {kind}; torch.as_tensor makes one")
+
+
 def squared_norms(embeddings: Tensor, name: str) -> Floats:
     """Return |x|^2 of each row (N, D) -> (N,).
 
@@ -58,7 +71,8 @@ def squared_norms(embeddings: Tensor, name: str) -> Floats:
     """
     norms: Floats
     if embeddings.device.type == "cpu":
-        norms = np.vecdot(embeddings.numpy(), embeddings.numpy())  # no copy
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            norms = np.vecdot(embeddings.numpy(), embeddings.numpy())  # no copy
     else:
         norms = embeddings.square().sum(1).cpu().numpy()
     usable = norms < np.finfo(norms.dtype).max / 4
@@ -70,9 +84,17 @@ def squared_norms(embeddings: Tensor, name: str) -> Floats:
 def shifted_distances(query: Tensor, gallery: Tensor, gallery_norms: Floats, out: Floats) -> Floats:
     """Return |g|^2 - 2 <q, g> in `out` (Q, G): the squared distance less its row's own |q|^2.
 
-    The shift is one number per row, so each row's order is that of the distances.
+    The shift is one number per row, so each row's order is that of the distances. On the CPU a pair
+    has one distance, to the last bit, whatever else is multiplied with it.
     """
-    _multiply(query, gallery, out)
+    rows, columns = out.shape
+    if rows < LEAST_QUERIES or columns < LEAST_GALLERY:
+        query, gallery = _at_least(LEAST_QUERIES, query), _at_least(LEAST_GALLERY, gallery)
+        wide = np.empty((len(query), len(gallery)), out.dtype)
+        _multiply(query, gallery, wide)
+        out[...] = wide[:rows, :columns]
+    else:
+        _multiply(query, gallery, out)
     product = torch.from_numpy(out)
     torch.add(torch.from_numpy(gallery_norms), product, alpha=-2, out=product)
     return out
@@ -87,6 +109,10 @@ def _multiply(query: Tensor, gallery: Tensor, out: Floats) -> None:
             torch.mm(query, gallery.T, out=torch.from_numpy(out))
         else:
             torch.from_numpy(out).copy_(query @ gallery.T)
+
+
+def _at_least(rows: int, embeddings: Tensor) -> Tensor:
+    return F.pad(embeddings, (0, 0, 0, max(0, rows - len(embeddings))))
 
 
 @cache

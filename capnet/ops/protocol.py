@@ -19,6 +19,7 @@ Ints = NDArray[np.int64]
 Pairs = tuple[Ints, Ints]  # (n,) queries, (n,) gallery items
 
 _JUNK = -1
+_HIGHEST = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,4 +105,7 @@ def _ids(values: Ids, name: str, lowest: int, length: int | None = None) -> Ints
     if ids.min() < lowest:
         row = int(np.flatnonzero(ids < lowest)[0])
         raise ValueError(f"{name}[{row}] is {ids[row]}; the lowest value allowed is {lowest}")
+    if ids.max() > _HIGHEST:
+        row = int(np.flatnonzero(ids > _HIGHEST)[0])
+        raise ValueError(f"{name}[{row}] is {ids[row]}; the highest value allowed is {_HIGHEST}")
     return ids.astype(np.int64)

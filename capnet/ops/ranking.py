@@ -14,7 +14,7 @@ from torch import Tensor
 
 from capnet.ops.blocks import Distances, copied_rows, embedding_blocks
 from capnet.ops.collective import world_size
-from capnet.ops.distance import Floats, comparable, squared_norms
+from capnet.ops.distance import Floats, check_tensor, comparable, squared_norms
 from capnet.ops.places import Matches, Places
 from capnet.ops.protocol import Ids, Ints, Protocol
 from capnet.ops.scores import Ranking, check_rank, score
@@ -138,6 +138,7 @@ def rank_distance(
     ValueError names the argument or the rows that do not fit.
     """
     check_rank(max_rank)
+    check_tensor("distance", distance)
     if distance.ndim != 2 or not distance.is_floating_point():
         shape = tuple(distance.shape)
         raise ValueError(f"distance must be floating point (Q, G), got {distance.dtype} {shape}")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from capnet.ops.distance import LEAST_QUERIES
 from capnet.ops.protocol import Protocol
 
 QUERIES = 562  # fewer rows slow the product: 106 by a fifth
@@ -45,13 +46,14 @@ def cut(protocol: Protocol, share: Share = EVERYTHING) -> list[Part]:
     queries = len(protocol.query_pids)
     low, high = protocol.extents()
     count = math.ceil(queries / QUERIES)
+    most = max(count, queries // LEAST_QUERIES)
     while True:  # more parts until what is held is little enough
         spans = evenly(0, queries, count)
         starts = [span.start for span in spans]
         lows, highs = np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts)
-        if count == queries or length(spans[-1]) * (highs - lows).max() <= HELD:
+        if count == most or length(spans[-1]) * (highs - lows).max() <= HELD:
             break
-        count = min(count + math.ceil(count / 4), queries)
+        count = min(count + math.ceil(count / 4), most)
     present = np.flatnonzero(~protocol.junk)
     ends = slice(int(present[0]), int(present[-1]) + 1) if len(present) else slice(0, 0)
     part, parts = share
@@ -62,7 +64,7 @@ def cut(protocol: Protocol, share: Share = EVERYTHING) -> list[Part]:
 def _part(queries: slice, held: slice, ends: slice) -> Part:
     if held.start >= held.stop:
         return Part(queries, slice(0, 0), [])
-    width = max(1, TILE // length(queries))
+    width = max(1, TILE // max(length(queries), LEAST_QUERIES))
     if length(ends) <= width:
         return Part(queries, ends, [])
     others = [slice(ends.start, held.start), slice(held.stop, ends.stop)]

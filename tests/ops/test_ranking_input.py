@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -42,6 +43,10 @@ GOOD = {
         ({"query_pids": [1, -1]}, r"query_pids\[1\] is -1; the lowest value allowed is 0"),
         ({"gallery_pids": [1, -2, 0, 0]}, r"gallery_pids\[1\] is -2; .* -1"),
         ({"query_camids": [-1, 0]}, r"query_camids\[0\] is -1"),
+        (
+            {"gallery_pids": np.uint64([1, 2, 2**64 - 1, 0])},
+            r"gallery_pids\[2\] is 18\d+; the highest",
+        ),
         ({"gallery_camids": [0, 0, 0, -1]}, r"gallery_camids\[3\] is -1"),
         ({"query_camids": None}, r"query_camids is None; .* give 0 for each query and 1 for each"),
         ({"gallery_camids": None}, r"gallery_camids is None; where cameras are unknown"),
@@ -76,6 +81,20 @@ def test_bad_distance_is_named(distance, message, monkeypatch):
     ids = [GOOD[f"{split}_{ids}"] for ids in ("pids", "camids") for split in ("query", "gallery")]
     with pytest.raises(ValueError, match=message):
         rank_distance(distance, *ids)
+
+
+@pytest.mark.parametrize("value", [np.zeros((2, 3), np.float32), [[0.0] * 3] * 2, None])
+def test_other_than_a_tensor_is_named(value):
+    with pytest.raises(TypeError, match=r"query must be a torch tensor, got \w+; torch.as_tensor"):
+        rank_embeddings(**(GOOD | {"query": value}))
+    with pytest.raises(TypeError, match="distance must be a torch tensor, got"):
+        rank_distance(value, [1, 2], [1, 2, 0], [0, 0], [1, 1, 1])
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_overflows_is_refused_without_a_warning():
+    with pytest.raises(ValueError, match=r"query has .* huge values in rows \[0, 1\]"):
+        rank_embeddings(**(GOOD | {"query": torch.full((2, 3), 1e30)}))
 
 
 def test_a_list_needs_a_length():
