@@ -85,7 +85,8 @@ def shifted_distances(query: Tensor, gallery: Tensor, gallery_norms: Floats, out
     """Return |g|^2 - 2 <q, g> in `out` (Q, G): the squared distance less its row's own |q|^2.
 
     The shift is one number per row, so each row's order is that of the distances. On the CPU a pair
-    has one distance, to the last bit, whatever else is multiplied with it.
+    has one distance, to the last bit, whatever else is multiplied with it. The product has torch's
+    float32 matmul precision, which is full unless somebody lowered it.
     """
     rows, columns = out.shape
     if rows < LEAST_QUERIES or columns < LEAST_GALLERY:
